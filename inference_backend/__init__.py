@@ -1,0 +1,1 @@
+"""Parallel PC-HMR: footage in; calibrated human meshes and skeletons out. The process of torch: it never imports bpy."""

@@ -1,0 +1,151 @@
+"""A clip cut into runs of consecutive frames, which know nothing of each other, and joined again.
+
+Runs are cut by a fixed length, so what they find does not depend on who does them. Each begins with a detection a
+few frames ahead of its cut: its lead. The lead's frames are thrown away; they let the regions of interest settle,
+and the last one shows who is who across the cut.
+
+Neighbouring runs form a block, which is read in one go: a seek costs decoding from the last key frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import numpy as np
+
+from ..tracking import associate
+from ..video import VideoSource, read
+from . import Frame, FramePoses, PersonPose
+from .blazepose import BlazePose, Run
+
+RUN_FRAMES: Final = 30
+"""Frames from cut to cut."""
+
+LEAD_FRAMES: Final = 2
+"""Frames that a run starts ahead of its cut. Jumps at cuts are as small as anywhere with 1 to 8 (measured)."""
+
+BLOCK_RUNS: Final = 10
+"""Runs in a block at most."""
+
+
+class FrameSource(Protocol):
+    """A clip that can be read from any frame on; picklable, since every worker opens its own."""
+
+    def __call__(self, start: int, stop: int) -> Iterator[Frame]:
+        """The frames at positions start to stop - 1 of the clip (fewer where it ends), one after the other.
+
+        Each comes with the index that results shall carry, and None as image where it cannot be decoded.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """A `FrameSource` of (a part of) a video; position 0 is the part's first frame."""
+
+    source: VideoSource
+    """Which frames of which clip."""
+
+    def __call__(self, start: int, stop: int) -> Iterator[Frame]:
+        """The frames at positions start to stop - 1, under their indices in the footage."""
+        first, step = self.source.start, self.source.step
+        end = first + stop * step if self.source.stop is None else min(first + stop * step, self.source.stop)
+        for frame in read(replace(self.source, start=first + start * step, stop=end)):
+            yield frame.index, frame.image
+
+
+@dataclass(frozen=True)
+class Block:
+    """A row of runs that one worker does in one go."""
+
+    start: int
+    """Position of its first cut."""
+    stop: int
+    """Position after its last frame."""
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Cuts (start, stop) of its runs."""
+        return [(cut, min(cut + RUN_FRAMES, self.stop)) for cut in range(self.start, self.stop, RUN_FRAMES)]
+
+
+@dataclass(frozen=True)
+class RunPoses:
+    """What one run found."""
+
+    lead: tuple[FramePoses, ...]
+    """The last frame before the cut; empty at the clip's start."""
+    frames: tuple[FramePoses, ...]
+    """The frames from the cut on. Person numbers are the run's own."""
+
+
+def plan_blocks(count: int, workers: int) -> list[Block]:
+    """Cut `count` frames into blocks: as many for each worker, of `BLOCK_RUNS` runs at most."""
+    runs = -(-count // RUN_FRAMES)
+    rounds = -(-runs // (BLOCK_RUNS * workers))
+    cuts = np.linspace(0, runs, min(rounds * workers, runs) + 1).round().astype(int) * RUN_FRAMES
+    return [Block(int(a), min(int(b), count)) for a, b in itertools.pairwise(cuts)]
+
+
+def block_poses(source: FrameSource, block: Block, pose: BlazePose) -> Iterator[RunPoses]:
+    """All runs of a block, in order; fewer where the clip ends before the block."""
+    pending = block.runs()
+    active: list[tuple[int, int, Run, list[FramePoses]]] = []
+    first = max(block.start - LEAD_FRAMES, 0)
+    for position, (index, image) in enumerate(source(first, block.stop), start=first):
+        while pending and position >= pending[0][0] - LEAD_FRAMES:
+            active.append((*pending.pop(0), pose.run(), []))
+        for _, _, run, found in active:
+            found.append(run.step(index, image))
+        if active and position == active[0][1] - 1:
+            yield _run_poses(active.pop(0))
+    for left in active:  # the clip is shorter than it said
+        yield _run_poses(left)
+
+
+def _run_poses(done: tuple[int, int, Run, list[FramePoses]]) -> RunPoses:
+    """Part a run's lead from what is given out."""
+    cut, _, _, found = done
+    lead = min(LEAD_FRAMES, cut)
+    return RunPoses(tuple(found[max(lead - 1, 0) : lead]), tuple(found[lead:]))
+
+
+class RunJoiner:
+    """Gives people the same number in all runs."""
+
+    def __init__(self, patience: int) -> None:
+        """`patience`: frames after which someone who was lost counts as someone new."""
+        self._patience = patience
+        self._position = 0
+        self._last: dict[int, tuple[int, PersonPose]] = {}  # person -> where in the clip, and how, last seen
+        self._next = 0
+
+    def join(self, run: RunPoses) -> Iterator[FramePoses]:
+        """The next run's frames, with the clip's person numbers."""
+        numbers: dict[int, int] = {}
+        for frame in run.lead:
+            self._match(frame.people, numbers)
+        for frame in run.frames:
+            self._match(frame.people, numbers)
+            people = []
+            for one in frame.people:
+                if one.person not in numbers:
+                    numbers[one.person] = self._next
+                    self._next += 1
+                renamed = replace(one, person=numbers[one.person])
+                people.append(renamed)
+                self._last[renamed.person] = (self._position, renamed)
+            self._position += 1
+            yield FramePoses(frame.index, frame.decoded, tuple(sorted(people, key=lambda one: one.person)))
+
+    def _match(self, people: tuple[PersonPose, ...], numbers: dict[int, int]) -> None:
+        """Find the numbers of people who are new in this run among those seen lately."""
+        new = [one for one in people if one.person not in numbers]
+        self._last = {n: seen for n, seen in self._last.items() if self._position - seen[0] <= self._patience + 1}
+        known = [one for number, (_, one) in self._last.items() if number not in numbers.values()]
+        if not new or not known:
+            return
+        for i, j in associate(np.stack([one.box for one in known]), np.stack([one.box for one in new])):
+            numbers[new[j].person] = known[i].person

@@ -1,0 +1,274 @@
+"""Writing a take, and going on with one that a job left unfinished.
+
+What is finished is decided by `take.json` alone, and it is replaced in one step after what it tells of has been
+flushed to disk. So a kill, a full disk or a power cut at any moment leaves a valid take:
+
+- An array with a row a frame is made at full length under its final name when its stage begins (a file of holes,
+  which takes space as it fills) and its rows are written in place. Rows behind `done` are of no meaning; the next
+  job writes them again. Neither memory nor the cost of a batch grows with the clip.
+- A small array is written whole and renamed; it counts once `take.json` lists it.
+- Finished rows of a source stage (what the networks saw) are never written again. Those of a derived stage (target,
+  calibrate) are, when an edit changes them: first their hashes become 0, "not made", then the rows change, then the
+  hashes are set. A torn row is thus known as one to make again.
+- Files that readers map are never replaced and those that may be replaced are never mapped: Windows allows no other.
+
+One process writes at a time (`folder_lock.py`), any number read. Two jobs of the same work leave the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .disk import replace_file, require_space, write_at, writing
+from .folder_lock import FolderLock
+from .take import Take, array_path, open_take, read_header
+from .take_folder import LOCK_NAME, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
+from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec
+from .take_info import (
+    FORMAT,
+    JSON_NAME,
+    VERSION,
+    BodyInfo,
+    ClipInfo,
+    PersonInfo,
+    TakeInfo,
+    normalised,
+    settings_hash,
+    to_json,
+)
+
+
+class TakeWriter:
+    """The one writer of a take; a context manager that ends by `close()`.
+
+    Every method raises DiskFull or OutputNotWritable where the disk refuses; what was finished before stays, and the
+    same command goes on from there. Wrong names, shapes or orders of calls are mistakes of the program: ValueError.
+    """
+
+    def __init__(self, folder: Path, info: TakeInfo, lock: FolderLock, *, resumed: bool) -> None:
+        self.folder = folder
+        self.info = info
+        """What `take.json` says."""
+        self.resumed = resumed
+        """Whether the take was there before."""
+        self._lock = lock
+
+    @classmethod
+    def create_or_resume(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        clip: ClipInfo,
+        settings: Mapping[str, Any],
+        body: BodyInfo,
+        weights: Mapping[str, str],
+        created_by: str,
+        overwrite: bool = False,
+    ) -> TakeWriter:
+        """Begin a take, or go on with the one of the same footage, settings, body and weights.
+
+        Args:
+            path: the take's folder; its parents are made too.
+            clip: the footage, from `identify`; `relative` is set here.
+            settings: plain values that JSON can hold, only those that change the result.
+            body: the body model.
+            weights: sha256 of each model, by its role.
+            created_by: program and version.
+            overwrite: delete the take that is there, whatever is in it.
+
+        Raises:
+            TakeMismatch: a take of other footage, settings, body or weights is there.
+            TakeCorrupt, TakeVersion: a take is there that cannot be read.
+            OutputNotWritable: no permission, a file or a folder with other things in the way, or another writer.
+        """
+        folder = Path(path)
+        clip = replace(clip, relative=relative_path(Path(clip.path), folder))
+        new = TakeInfo(FORMAT, VERSION, created_by, clip, dict(settings), settings_hash(settings), body, dict(weights))
+        new = normalised(new)
+        refuse_foreign(folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder / LOCK_NAME)
+        try:
+            if overwrite or not (folder / JSON_NAME).exists():
+                clear(folder)
+                writer = cls(folder, new, lock, resumed=False)
+                writer._commit(new)
+                return writer
+            info = open_take(folder).info
+            refuse_other(folder, info, new)
+            remove_temporaries(folder)
+            writer = cls(folder, info, lock, resumed=True)
+            if info.clip != clip:  # the same footage at another place
+                writer._commit(replace(info, clip=clip))
+            return writer
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> TakeWriter:
+        """Go on with a take whatever it was made from, as for edits. Raises as `open_take`, and OutputNotWritable."""
+        folder = open_take(path).folder
+        lock = FolderLock(folder / LOCK_NAME)
+        try:
+            info = open_take(folder).info  # again: another writer may have ended in between
+            remove_temporaries(folder)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(folder, info, lock, resumed=True)
+
+    def __enter__(self) -> TakeWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write. Nothing is left to flush."""
+        self._lock.release()
+
+    @property
+    def take(self) -> Take:
+        """The take as it stands, to read the finished rows of earlier stages."""
+        return Take(self.folder, self.info)
+
+    def set_people(self, people: Sequence[PersonInfo]) -> None:
+        """Say once who is in the take, all at a time, so that a take either knows everybody or nobody yet."""
+        if self.info.people:
+            raise ValueError(f"{self.folder} has its {len(self.info.people)} people already")
+        for index, person in enumerate(people):
+            if person.index != index or person.frames < 1 or person.done or person.arrays or person.finished:
+                raise ValueError(f"people[{index}]: wanted index {index}, frames and nothing done, found {person}")
+        known = tuple(replace(person, rows=person.frames) for person in people)
+        self._commit(normalised(replace(self.info, people=known)))
+
+    def shorten(self, person: int, frames: int, last_frame: int) -> None:
+        """The footage ended before its header promised: solve `frames` frames only, up to `last_frame`."""
+        info = self._person(person)
+        least = max([1, *info.done.values()])
+        if not least <= frames <= info.frames:
+            raise ValueError(f"wanted {least} to {info.frames} frames, found {frames}")
+        self._commit_person(replace(info, frames=frames, last_frame=last_frame))
+
+    def write_rows(self, person: int, stage: str, start: int, rows: Mapping[str, ArrayLike]) -> None:
+        """Write finished frames of a stage; when this returns they survive a power cut.
+
+        Each call flushes a handful of files: hand over tens of frames at a time.
+
+        Args:
+            person: index.
+            stage: one of `STAGES`.
+            start: first row; at most `done`, since rows are finished in order. Less than `done` only in derived
+                stages, to make rows again.
+            rows: (n, ...) arrays by name, all of this stage, of the table's shapes, of a type that its type can hold.
+                The first call of a stage decides which of them the take has; derived stages need their hash.
+        """
+        info = self._person(person)
+        done = info.done.get(stage, 0)
+        values = self._checked_rows(info, stage, start, rows)
+        end = start + len(next(iter(values.values())))
+        listed = {name for name in info.arrays if ARRAYS[name].stage == stage and ARRAYS[name].per_frame}
+        if not listed:
+            self._make_files(info, list(values))
+        elif listed != set(values):
+            raise ValueError(f"stage {stage} of this take writes {sorted(listed)}, found {sorted(values)}")
+        hashes = HASH_OF_STAGE.get(stage)
+        if hashes and start < done:
+            self._write(info, hashes, start, np.zeros_like(values[hashes]))
+        # The hashes last: until then the rows count as not made.
+        for name in sorted(values, key=lambda name: name == hashes):
+            self._write(info, name, start, values[name])
+        if end > done:
+            arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
+            self._commit_person(replace(info, done={**info.done, stage: end}, arrays=arrays))
+
+    def write_array(self, name: str, value: ArrayLike, person: int | None = None) -> None:
+        """Write an array that has no row a frame; `person` is its owner, or None for arrays of the take."""
+        spec = ARRAYS.get(name)
+        if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
+            raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
+        shape = spec.sized(0, self.info.body.vertices)
+        array = spec.converted(value, shape)
+        owner = None if person is None else self._person(person)
+        path = self._path(spec, person or 0)
+        replace_file(path, spec.header(shape) + array.tobytes())
+        arrays = {name, *(self.info.arrays if owner is None else owner.arrays)}
+        listed = tuple(known for known in ARRAYS if known in arrays)
+        if owner is None:
+            self._commit(replace(self.info, arrays=listed))
+        else:
+            self._commit_person(replace(owner, arrays=listed))
+
+    def finish(self, person: int, stage: str) -> None:
+        """Say that everything of a stage is written. Its frames must all be done."""
+        info = self._person(person)
+        if info.done.get(stage, 0) != info.frames:
+            raise ValueError(f"person {person}, {stage}: {info.done.get(stage, 0)} of {info.frames} frames done")
+        self._commit_person(replace(info, finished=tuple(s for s in STAGES if s in {*info.finished, stage})))
+
+    def warn(self, text: str) -> None:
+        """Keep a warning for whoever opens the take; once, however often a job is continued."""
+        if text not in self.info.warnings:
+            self._commit(replace(self.info, warnings=(*self.info.warnings, text)))
+
+    def _checked_rows(
+        self, info: PersonInfo, stage: str, start: int, rows: Mapping[str, ArrayLike]
+    ) -> dict[str, NDArray[Any]]:
+        known = {spec.name for spec in ARRAYS.values() if spec.stage == stage and spec.per_frame}
+        hashes = HASH_OF_STAGE.get(stage)
+        if not rows or not set(rows) <= known or (hashes and hashes not in rows):
+            raise ValueError(f"stage {stage!r} writes {sorted(known)}, found {sorted(rows)}")
+        count = (np.shape(next(iter(rows.values()))) or (0,))[0]
+        done = info.done.get(stage, 0)
+        first = 0 if hashes else done
+        if not (first <= start <= done and count and start + count <= info.frames):
+            wanted = f"start in {first}-{done} and 1 to {info.frames - start} rows"
+            raise ValueError(f"stage {stage}: wanted {wanted}, found {count} rows from {start}")
+        vertices = self.info.body.vertices
+        return {
+            name: ARRAYS[name].converted(value, ARRAYS[name].sized(count, vertices)) for name, value in rows.items()
+        }
+
+    def _make_files(self, info: PersonInfo, names: Sequence[str]) -> None:
+        wanted = {}
+        for name in names:
+            shape = ARRAYS[name].sized(info.rows, self.info.body.vertices)
+            header = ARRAYS[name].header(shape)
+            wanted[name] = header, len(header) + ARRAYS[name].nbytes(shape)
+        require_space(self.folder, sum(size for _, size in wanted.values()))
+        for name, (header, size) in wanted.items():
+            replace_file(self._path(ARRAYS[name], info.index), header, size)
+
+    def _write(self, info: PersonInfo, name: str, start: int, value: NDArray[Any]) -> None:
+        path = self._path(ARRAYS[name], info.index)
+        offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, self.info.body.vertices))
+        write_at(path, offset + start * value[0].nbytes, value.reshape(-1).view(np.uint8).data)
+
+    def _path(self, spec: ArraySpec, person: int) -> Path:
+        path = array_path(self.folder, spec, person)
+        with writing(path.parent):
+            path.parent.mkdir(exist_ok=True)
+        return path
+
+    def _person(self, index: int) -> PersonInfo:
+        if not 0 <= index < len(self.info.people):
+            raise ValueError(f"no person {index} in {self.folder}, which has {len(self.info.people)}")
+        return self.info.people[index]
+
+    def _commit_person(self, person: PersonInfo) -> None:
+        people = list(self.info.people)
+        people[person.index] = person
+        self._commit(replace(self.info, people=tuple(people)))
+
+    def _commit(self, info: TakeInfo) -> None:
+        replace_file(self.folder / JSON_NAME, to_json(info))
+        self.info = info

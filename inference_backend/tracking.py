@@ -1,0 +1,136 @@
+"""Several people: who is who from frame to frame, how long each was there, and which of them a take is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from .errors import NoPersonFound
+
+MIN_OVERLAP: Final = 0.2
+"""Boxes of one person in neighbouring frames overlap by at least this (intersection over union)."""
+
+MIN_SECONDS: Final = 0.3
+"""A track that was seen for less is spurious."""
+
+
+def overlaps(boxes_a: npt.NDArray[Any], boxes_b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Intersection over union of boxes (A, 4) and (B, 4), each (x0, y0, x1, y1): (A, B); 0 for empty unions."""
+    if boxes_a.shape[1:] != (4,) or boxes_b.shape[1:] != (4,):
+        raise ValueError(f"boxes must be (A, 4) and (B, 4), found {boxes_a.shape} and {boxes_b.shape}")
+    a, b = np.asarray(boxes_a, np.float64)[:, None], np.asarray(boxes_b, np.float64)[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = np.prod(np.clip(sides, 0, None), axis=-1)
+    union = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1) - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0), np.float64)
+
+
+def associate(
+    boxes_a: npt.NDArray[Any], boxes_b: npt.NDArray[Any], min_overlap: float = MIN_OVERLAP
+) -> list[tuple[int, int]]:
+    """Pairs (index in A, index in B) with the largest sum of overlaps, each box in one pair at most.
+
+    Args:
+        boxes_a: (A, 4). boxes_b: (B, 4). min_overlap: pairs below are no pairs.
+    """
+    if len(boxes_a) == 0 or len(boxes_b) == 0:
+        return []
+    overlap = overlaps(boxes_a, boxes_b)
+    # what is no pair must not be traded for a better sum elsewhere
+    gain = np.where(overlap >= min_overlap, overlap, 0.0)
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if overlap[i, j] >= min_overlap]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person over the clip."""
+
+    person: int
+    """The number the estimator gave."""
+    frames: npt.NDArray[np.int64]
+    """(T,) ascending indices in the footage of the frames the person was seen in."""
+    boxes: npt.NDArray[np.float32]
+    """(T, 4) x0, y0, x1, y1 px, one per frame."""
+
+    @property
+    def start(self) -> int:
+        """First frame the person was seen in."""
+        return int(self.frames[0])
+
+    @property
+    def end(self) -> int:
+        """Last frame the person was seen in."""
+        return int(self.frames[-1])
+
+    @property
+    def size(self) -> float:
+        """Mean area of the box, px², times the number of frames: large and long comes first."""
+        return float(np.prod(self.boxes[:, 2:].astype(np.float64) - self.boxes[:, :2], axis=1).sum())
+
+
+@dataclass
+class TrackBook:
+    """Collects tracks frame by frame (24 bytes per person and frame)."""
+
+    _frames: dict[int, list[int]] = field(default_factory=dict)
+    _boxes: dict[int, list[npt.NDArray[np.float32]]] = field(default_factory=dict)
+
+    def add(self, index: int, person: int, box: npt.NDArray[np.float32]) -> None:
+        """Note that `person` was seen in frame `index` at `box` (4,). Frames of a person come in ascending order."""
+        frames = self._frames.setdefault(person, [])
+        if frames and frames[-1] >= index:
+            raise ValueError(f"frames must ascend: person {person} at {index} after {frames[-1]}")
+        frames.append(index)
+        self._boxes.setdefault(person, []).append(np.asarray(box, np.float32))
+
+    def tracks(self, fps: float, min_seconds: float = MIN_SECONDS) -> tuple[Track, ...]:
+        """All tracks by falling `size`, without the spurious ones.
+
+        Args:
+            fps: frames a second, for `min_seconds`. A clip shorter than that keeps every track.
+        """
+        if not self._frames:
+            return ()
+        first = min(frames[0] for frames in self._frames.values())
+        last = max(frames[-1] for frames in self._frames.values())
+        needed = min(min_seconds * fps, last - first + 1)
+        tracks = [
+            Track(person, np.array(frames, np.int64), np.stack(self._boxes[person]))
+            for person, frames in self._frames.items()
+            if len(frames) >= needed
+        ]
+        return tuple(sorted(tracks, key=lambda track: (-track.size, track.person)))
+
+
+def choose(tracks: Sequence[Track], which: int | Literal["largest", "all"] = "largest") -> tuple[Track, ...]:
+    """The tracks a take is about.
+
+    Args:
+        tracks: by falling size, as `TrackBook.tracks` gives them.
+        which: the largest, all, or one by its place in this order (0 is the largest).
+
+    Raises:
+        NoPersonFound: there is none, or not that many.
+    """
+    if not tracks:
+        raise NoPersonFound(
+            "no person was found in any frame",
+            hint="Check that a whole person is visible, upright and large enough in the picture.",
+        )
+    if which == "all":
+        return tuple(tracks)
+    place = 0 if which == "largest" else which
+    if not 0 <= place < len(tracks):
+        raise NoPersonFound(
+            f"there is no person {place}: {len(tracks)} found",
+            hint=f"Choose a person from 0 to {len(tracks) - 1}; 0 is the largest.",
+            found=len(tracks),
+            wanted=place,
+        )
+    return (tracks[place],)

@@ -1,0 +1,75 @@
+"""A body seen along its own axis, in units of its size in the picture: what the networks are shown.
+
+An unknown size alone costs 29 mm, so nothing here has a length. The picture is turned so that the pelvis lies on the
+optical axis (a *virtual camera* per frame), and scaled by the body's size in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .geometry import swing
+from .skeletons import LANDMARKS
+
+FEATURES = len(LANDMARKS) * 6 + 4
+"""Per frame: 33 points, confidences and 3D hints; whether there are hints, the axis' direction, the size."""
+
+_EDGES = (
+    (11, 12), (23, 24), (11, 23), (12, 24), (23, 25), (25, 27), (24, 26), (26, 28), (11, 13), (13, 15),
+    (12, 14), (14, 16), (7, 11), (8, 12),
+)  # fmt: skip
+"""Landmark pairs whose lengths in the picture make the body's size."""
+
+CENTRE_FRAMES, SIZE_FRAMES = 9, 31
+"""Frames that the virtual camera's axis and the size are averaged over."""
+
+_HINT_HEIGHT = 1.7
+"""Metres: the stature BlazePose's world landmarks are drawn for, on average."""
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Keypoints as the network sees them, and what is needed to go back."""
+
+    points: Tensor
+    """(B, F, 33, 2) in the virtual camera, over `size`."""
+    turn: Tensor
+    """(B, F, 3, 3) camera → virtual camera."""
+    size: Tensor
+    """(B, F) the body's size in the virtual camera's normalised picture."""
+    features: Tensor
+    """(B, FEATURES, F)"""
+
+
+def virtual_camera(points: Tensor) -> Tensor:
+    """The turn that takes the pelvis' (smoothed) ray to the optical axis. Shape: (B, F, 33, 2) → (B, F, 3, 3)."""
+    centre = moving_average(points[:, :, 23:25].mean(2), CENTRE_FRAMES)
+    ray = torch.cat([centre, torch.ones_like(centre[..., :1])], -1)
+    return swing(ray, torch.tensor([0.0, 0.0, 1.0], dtype=ray.dtype, device=ray.device).expand_as(ray).contiguous())
+
+
+def normalise(points: Tensor, confidence: Tensor, world: Tensor | None) -> Normalised:
+    """Shape: points (B, F, 33, 2) camera-normalised, confidence (B, F, 33), world (B, F, 33, 3) metres or None."""
+    turn = virtual_camera(points)
+    rays = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ turn.transpose(-1, -2)
+    seen = rays[..., :2] / rays[..., 2:].clamp_min(0.1)
+    a, b = (torch.tensor([edge[i] for edge in _EDGES], device=points.device) for i in (0, 1))
+    extent = (seen[:, :, a] - seen[:, :, b]).square().sum((-1, -2)).clamp_min(1e-12).sqrt()
+    size = moving_average(extent[..., None], SIZE_FRAMES)[..., 0]
+    q = seen / size[..., None, None]
+    hint = torch.zeros(*q.shape[:-1], 3, dtype=q.dtype, device=q.device) if world is None else world / _HINT_HEIGHT
+    context = torch.stack(
+        [torch.full_like(size, 0.0 if world is None else 1.0), turn[..., 0, 2], turn[..., 1, 2], size.log() / 2 + 0.7], -1
+    )
+    features = torch.cat([q.flatten(2), confidence, hint.flatten(2), context], -1).transpose(1, 2)
+    return Normalised(q, turn, size, features)
+
+
+def moving_average(values: Tensor, frames: int) -> Tensor:
+    """Centred mean over time, the ends padded with their edge. Shape: (B, F, C), odd `frames` → (B, F, C)."""
+    padded = F.pad(values.transpose(1, 2), (frames // 2, frames // 2), mode="replicate")
+    return F.avg_pool1d(padded, frames, stride=1).transpose(1, 2)

