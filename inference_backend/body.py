@@ -50,5 +50,6 @@ def load_default_body(path: Path = DEFAULT_BODY) -> BodyModel:
         uv=uv,
         uv_faces=arrays.integers("uv_faces", tuple(faces.shape), below=len(uv)),
         landmark_regressor=arrays.regressor("L", len(LANDMARKS), count),
+        landmark_offsets=arrays.floats("landmark_offsets", (len(LANDMARKS), 3)),
         h36m_regressor=arrays.regressor("H", len(H36M17), count),
     )

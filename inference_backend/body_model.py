@@ -62,6 +62,8 @@ class BodyModel:
     """As `faces`, but into `uv`."""
     landmark_regressor: Regressor | None = None
     """(33, N): BlazePose's landmarks from posed vertices."""
+    landmark_offsets: Tensor | None = None
+    """(33, 3): where BlazePose sees each landmark, from its anatomical place, in the rest frame of its joint."""
     h36m_regressor: Regressor | None = None
     """(17, N): Human3.6M's joints, VideoPose3D's order, from posed vertices."""
 

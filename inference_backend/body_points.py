@@ -6,7 +6,7 @@ skinned point is Σ_j R_j a_kj + b_kj t_j with a_kj = Σ_n L_kn w_nj v_n, linear
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,18 @@ class PointRig:
         joints = body.joint_regressor(body.template)
         return cls(anchors, directions, share, joints, joint_directions, body.parents)
 
+    @classmethod
+    def of_landmarks(cls, body: BodyModel, *, as_seen: bool) -> PointRig:
+        """The rig of BlazePose's landmarks: at their anatomical places, or where BlazePose sees them."""
+        assert body.landmark_regressor is not None
+        rig = cls.of(body, body.landmark_regressor)
+        if not as_seen or body.landmark_offsets is None:
+            return rig
+        anchors = rig.anchors.clone()
+        rows = torch.arange(len(anchors))
+        anchors[rows, rig.shares.argmax(1)] += body.landmark_offsets
+        return replace(rig, anchors=anchors)
+
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Shape: (B, S) → (B, J, 3)."""
         return self.joints + torch.einsum("jas,bs->bja", self.joint_directions, betas)
@@ -52,11 +64,14 @@ class PointRig:
     def pose(self, local_rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Joints, points and global rotations of B bodies, the root at its rest place.
 
-        Shape: local_rotations (B, J, 3, 3), betas (B, S) → (B, J, 3), (B, K, 3), (B, J, 3, 3). Metres.
+        Shape: local_rotations (B, J, 3, 3), betas (B or 1, S) → (B, J, 3), (B, K, 3), (B, J, 3, 3). Metres.
         """
         rest = self.rest_joints(betas)
         rotations, joints = forward_kinematics(local_rotations, rest, self.parents)
-        offsets = joints - torch.einsum("bjac,bjc->bja", rotations, rest)
+        offsets = joints - (rotations @ rest[..., None])[..., 0]
         anchors = self.anchors + torch.einsum("kjas,bs->bkja", self.anchor_directions, betas)
-        points = torch.einsum("bjac,bkjc->bka", rotations, anchors) + torch.einsum("kj,bja->bka", self.shares, offsets)
-        return joints, points, rotations
+        if len(betas) == 1:
+            points = torch.einsum("bjac,kjc->bka", rotations, anchors[0])
+        else:
+            points = torch.einsum("bjac,bkjc->bka", rotations, anchors)
+        return joints, points + torch.einsum("kj,bja->bka", self.shares, offsets), rotations

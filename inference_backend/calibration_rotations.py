@@ -17,12 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
 
-from .geometry import axis_angle_to_matrix, swing
+from .calibration_align import align
+from .geometry import axis_angle_to_matrix, quaternion_to_matrix, swing
 from .skeletons import BONES, JOINTS, PARENTS, POINTS
 
 Form = Literal["bone", "torso", "chain"]
@@ -48,50 +49,10 @@ _POINTED: Final = ((15, (24, 25, 26)), (20, (22, 27, 29)), (21, (23, 28, 30)), (
 than the toes' joint is, counts twice."""
 _TOE_TIPS: Final = ((10, 33), (11, 34))
 
-_FLEXION: Final = math.sin(math.radians(20)) ** 2
-_RANK: Final = 1e-4
+_BEND: Final = math.sin(math.radians(40)) ** 2
+"""sin² of the flexion from which the bend plane counts in full; it counts a 25th at 20°, nothing at 0."""
 _SHORT: Final = 1e-4
 """Metres: a bone below it has no axis."""
-
-
-class _Align(torch.autograd.Function):
-    """The rotation R that maximises tr(Rᵀ M) (Kabsch 1976), with the gradient of the rotation itself.
-
-    A gradient by way of the singular vectors is infinite wherever two singular values are equal, as they are for two
-    vectors of one length at a right angle. R is smooth there: for M = P R with P symmetric, a change dR = Ω R obeys
-    ΩP + PΩ = dM Rᵀ - R dMᵀ, which in the basis of P is a division by sums of its eigenvalues.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, M: Tensor) -> tuple[Tensor, Tensor]:
-        U, S, Vh = torch.linalg.svd(M)
-        sign = torch.linalg.det(U @ Vh).sign()
-        signs = torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], -1)
-        P, R = S * signs, (U * signs[..., None, :]) @ Vh
-        # Where this sum is 0, R is free about an axis: all vectors lie on one line, or there are none.
-        unique = P[..., 1] + P[..., 2] > _RANK * P[..., 0]
-        ctx.save_for_backward(U, P, R)
-        ctx.mark_non_differentiable(unique)
-        return R, unique
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_R: Tensor, _: Tensor) -> Tensor:
-        U, P, R = ctx.saved_tensors
-        H = U.mT @ grad_R @ R.mT @ U
-        sums = torch.maximum(P[..., :, None] + P[..., None, :], _RANK * P[..., :1, None] + 1e-12)
-        gradient: Tensor = U @ ((H - H.mT) / sums) @ U.mT @ R
-        return gradient
-
-
-def align(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The rotation R (no reflection) that minimises Σ |R s - t|² about the origin, finite in value and gradient.
-
-    `geometry.kabsch` is its readable twin. Shape: (..., K, 3) twice → (..., 3, 3), and (...) bool: whether the vectors
-    determine R.
-    """
-    rotation, unique = _Align.apply(target.mT @ source)  # type: ignore[no-untyped-call]
-    return rotation, unique
 
 
 def bone_rotations(
@@ -112,8 +73,9 @@ def bone_rotations(
         points_hmr: (B, 11, 3) `skeletons.POINTS` of the mesh stream, same frame.
         points_target: (B, 11, 3) the target's. A point that is not finite is absent; a joint that lacks a point, or
             whose points lie on one line, does what it does without points.
-        limb_twist: turn thighs and upper arms about their own axis until knee and elbow bend in the target's plane,
-            less and less below 20° of flexion, where the plane is uncertain. None: in all forms but the paper's.
+        limb_twist: turn thighs and upper arms about their own axis until knee and elbow bend in the target's plane;
+            in full from 40° of flexion on, next to nothing below 20°, where the plane is uncertain. None: in all
+            forms but the paper's.
 
     Returns:
         (B, 24, 3, 3)
@@ -229,13 +191,18 @@ def _bent(turned: Tensor, joints_hmr: Tensor, joints_target: Tensor) -> Tensor:
     for bone in (has, wants):
         side = bone - (bone * axis).sum(-1, keepdim=True) * axis
         sine_squared = side.square().sum(-1) / bone.square().sum(-1).clamp_min(1e-12)
-        share = (sine_squared / _FLEXION).clamp_max(1)
+        share = (sine_squared / _BEND).clamp_max(1)
         trust = trust * share.square() * (3 - 2 * share)
         sides.append(side)
-    sine, cosine = (torch.linalg.cross(*sides) * axis).sum(-1), (sides[0] * sides[1]).sum(-1)
-    straight = trust < 1e-6
-    angle = torch.atan2(sine, torch.where(straight, torch.ones_like(cosine), cosine))
-    return axis_angle_to_matrix(axis * (trust * angle)[..., None]) @ turned
+    # The twist as a quaternion from its half angle, and its share by a blend with no twist: no sine or square root,
+    # which in torch wake all threads even for a handful of numbers.
+    reach, along = sides[0].norm(dim=-1) * sides[1].norm(dim=-1), (sides[0] * sides[1]).sum(-1)
+    half = torch.stack([reach + along, (torch.linalg.cross(*sides) * axis).sum(-1)], -1)
+    opposite = (half[..., :1] < 1e-6 * reach[..., None]) & (reach[..., None] > 0)
+    half = torch.where(opposite, torch.tensor([0.0, 1.0], dtype=half.dtype, device=half.device), half)
+    half = trust[..., None] * torch.nn.functional.normalize(half, dim=-1, eps=1e-8)
+    quaternion = torch.cat([1 - trust[..., None] + half[..., :1], half[..., 1:] * axis], -1)
+    return quaternion_to_matrix(quaternion) @ turned
 
 
 def _turn_by_points(rotations: list[Tensor], source: Tensor, target: Tensor) -> None:

@@ -26,10 +26,10 @@ from numpy.typing import ArrayLike, NDArray
 STAGES: Final = ("estimate", "lift", "mesh", "target", "calibrate", "suspects")
 """What makes the arrays, in the order of the pipeline. Progress is kept per person and stage."""
 
-SYMBOLS: Final = {"J": 24, "K": 33, "P": 11, "C": 5}
+SYMBOLS: Final = {"J": 24, "K": 33, "P": 11, "C": 6}
 """Fixed sizes: joints, landmarks, extra points (orders in `skeletons.py`), suspect causes. F and N vary."""
 
-SUSPECT_CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility")
+SUSPECT_CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
 """The order of the last axis of `suspect_causes`."""
 
 

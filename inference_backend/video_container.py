@@ -30,7 +30,9 @@ def open_movie(path: Path) -> Iterator[tuple[Any, Any]]:
     """
     try:
         # Absolute, or the part of a name before a colon is taken for a protocol; files only, whatever the file says.
-        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(
+            str(path.absolute()), container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
     except FFmpegError as error:
         raise _cannot_open(path, error) from error
     with container:
@@ -41,6 +43,12 @@ def open_movie(path: Path) -> Iterator[tuple[Any, Any]]:
             raise UnsupportedVideo(
                 f"{path.name} is a single picture, not a movie.",
                 hint="Give the folder that holds the pictures, or a pattern such as shot_####.png.",
+                path=str(path),
+            )
+        if not container.streams:
+            raise UnsupportedVideo(
+                f"{path.name} holds no track: the recording was not finished, or the copy was cut short.",
+                hint="Copy or record it again.",
                 path=str(path),
             )
         # The cover of a song is a picture stream too.
@@ -143,6 +151,8 @@ def _cannot_open(path: Path, error: Exception) -> UnsupportedVideo:
         head = file.read(12)
     if not head:
         return UnsupportedVideo(f"{path.name} is empty.", hint="Copy or record it again.", **facts)
+    if isinstance(error, EOFError):
+        return UnsupportedVideo(f"{path.name} ends before its first frame.", hint="Copy or record it again.", **facts)
     if head[4:8] == b"ftyp":
         return UnsupportedVideo(
             f"{path.name} has no index (moov): the recording was not finished, or the copy was cut short.",

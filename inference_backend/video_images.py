@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 import struct
 from itertools import pairwise
@@ -145,9 +144,10 @@ def _as_regex(part: str) -> str:
         return rf"\d{{{int(digits)},}}" if digits else r"\d+"
     if part.startswith("#"):
         return rf"\d{{{len(part)},}}"
-    if _PLACES.fullmatch(part):
-        return fnmatch.translate(part).removeprefix("(?s:").removesuffix(r")\Z")
-    return re.escape(part)
+    if part.startswith("[") and part.endswith("]"):
+        inside = part[1:-1].replace("\\", "\\\\")
+        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+    return {"*": ".*", "?": "."}.get(part, re.escape(part))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -10,8 +10,10 @@ import numpy as np
 from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-_UNSPECIFIED = 2
-"""AVCOL_SPC_UNSPECIFIED."""
+_BT709, _BT601 = 1, 5
+"""SWS_CS_ITU709 and SWS_CS_ITU601."""
+_MATRICES = {1: _BT709, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9, 10: 9}
+"""AVCOL_SPC_… of a frame → SWS_CS_… of its YUV matrix; numbers, as PyAV did not always name them all."""
 _HD_LINES = 720
 """From this height on, players take untagged footage for BT.709 instead of BT.601."""
 
@@ -80,10 +82,12 @@ class Converter:
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
         """RGB of an av.VideoFrame in any pixel format, alpha dropped. Shape (H, W, 3) by `upright.size`, contiguous."""
         turn = self._upright
-        space = None
-        if frame.colorspace == _UNSPECIFIED:
-            space = Colorspace.ITU709 if frame.height >= _HD_LINES else Colorspace.ITU601
-        stored = self._scaler.reformat(frame, *turn.stored, format="rgb24", src_colorspace=space)
+        untagged = _BT709 if frame.height >= _HD_LINES else _BT601
+        matrix = _MATRICES.get(frame.colorspace, untagged)
+        # PyAV before 17 looks at the source's matrix only if another one is named for the destination.
+        stored = self._scaler.reformat(
+            frame, *turn.stored, format="rgb24", src_colorspace=matrix, dst_colorspace=Colorspace.DEFAULT
+        )
         image = np.asarray(stored.to_ndarray(), np.uint8)
         if turn.transpose:
             image = image.transpose(1, 0, 2)

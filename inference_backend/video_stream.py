@@ -24,7 +24,8 @@ from .errors import UnsupportedVideo
 from .video_container import demux, open_movie, stated_rates, stated_seconds
 
 _SLACK = 0.25
-"""Seconds by which a stated length may exceed the packets: muxers round, and disagree on the last frame's length."""
+"""Seconds by which a stated length may exceed the packets', besides the longest interval: muxers round, and the last
+packet does not always tell how long its frame stands."""
 
 
 class KeyPacket(NamedTuple):
@@ -92,12 +93,13 @@ def _read_table(path: Path, size: int, mtime_ns: int) -> PacketTable:
         cut_short = incomplete or stated > times[-1:].sum() + _SLACK
         return PacketTable([], {}, {}, [], True, _checked(path, times), tick, rates, cut_short)
     shown = sorted((pts, pts + duration) for pts, _, _, shown, duration in rows if shown and pts is not None)
-    cut_short = incomplete or (bool(shown) and stated > (shown[-1][1] - shown[0][0]) * tick + _SLACK)
+    longest = max((later[0] - sooner[0] for sooner, later in pairwise(shown)), default=0)
+    cut_short = incomplete or (bool(shown) and stated > (shown[-1][1] - shown[0][0] + longest) * tick + _SLACK)
     stamps = [pts for pts, _ in shown]
     last_dts = rows[-1][1] if rows else None
     if cut_short and last_dts is not None:
-        # What is lost is shown after the last packet's decoding time. So are the last B-frames' references: without
-        # the frames lost before them their index would be wrong.
+        # Every lost frame is shown after the last packet's decoding time, but maybe before frames that are there (the
+        # references of lost B-frames): those are left out, as their index cannot be known.
         stamps = [pts for pts in stamps if pts <= last_dts] or stamps
     keys = [
         KeyPacket(pts, pts if dts is None else dts, order)

@@ -54,74 +54,37 @@ class Model:
 BLAZEPOSE_WHEEL: Final = "mediapipe==0.10.21"
 """The last release on PyPI whose wheels hold the Pose models. It is only unpacked, never installed."""
 
+
+def _blazepose(name: str, member: str, sha256: str, purpose: str) -> Model:
+    origin = f"PyPI wheel {BLAZEPOSE_WHEEL}"
+    return Model(name, Path(member).name, "installed", "Apache-2.0", origin, purpose, sha256, member)
+
+
 REGISTRY: Final = {
     model.name: model
     for model in (
-        Model(
-            name="blazepose_detector",
-            file_name="pose_detection.tflite",
-            source="installed",
-            license="Apache-2.0",
-            origin=f"PyPI wheel {BLAZEPOSE_WHEEL}",
-            purpose="finds people in a frame",
-            sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-            member="mediapipe/modules/pose_detection/pose_detection.tflite",
+        _blazepose(
+            "blazepose_detector",
+            "mediapipe/modules/pose_detection/pose_detection.tflite",
+            "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+            "finds people in a frame",
         ),
-        Model(
-            name="blazepose_landmarks",
-            file_name="pose_landmark_full.tflite",
-            source="installed",
-            license="Apache-2.0",
-            origin=f"PyPI wheel {BLAZEPOSE_WHEEL}",
-            purpose="33 landmarks and a mask of one person",
-            sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-            member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        _blazepose(
+            "blazepose_landmarks",
+            "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            "33 landmarks and a mask of one person",
         ),
-        Model(
-            name="body",
-            file_name="body.npz",
-            source="bundled",
-            license="CC0-1.0",
-            origin="baked from the MakeHuman body",
-            purpose="default body: shape, joints, skinning",
-        ),
-        Model(
-            name="lifter",
-            file_name="lifter.pt",
-            source="bundled",
-            license="Apache-2.0",
-            origin="trained here on CMU motion capture",
-            purpose="2D landmarks to a 3D pose",
-        ),
-        Model(
-            name="proxy",
-            file_name="proxy.pt",
-            source="bundled",
-            license="Apache-2.0",
-            origin="trained here on the default body",
-            purpose="landmarks and mask to pose and shape",
-        ),
-        Model(
-            name="calibration",
-            file_name="calibration.npz",
-            source="bundled",
-            license="Apache-2.0",
-            origin="trained here on the default body",
-            purpose="the A and W of pose calibration",
-        ),
-        Model(
-            name="smpl",
-            file_name="SMPL_NEUTRAL.pkl",
-            source="user-supplied",
-            license="SMPL model licence",
-            origin="smpl.is.tue.mpg.de, after registration",
-            purpose="the SMPL body instead of the default one",
-        ),
+        Model("body", "body.npz", "bundled", "CC0-1.0", "baked from the MakeHuman body", "default body"),
+        Model("lifter", "lifter.pt", "bundled", "Apache-2.0", "trained here on CMU mocap", "2D landmarks to a 3D pose"),
+        Model("proxy", "proxy.pt", "bundled", "Apache-2.0", "trained here on the default body", "mesh from landmarks"),
+        Model("calibration", "calibration.npz", "bundled", "Apache-2.0", "trained here on the default body", "A and W"),
+        Model("smpl", "SMPL_NEUTRAL.pkl", "user-supplied", "SMPL model licence", "smpl.is.tue.mpg.de", "the SMPL body"),
     )
 }
 """Every model file by name."""
 
-_verified: dict[Path, tuple[int, int]] = {}  # path -> size and mtime_ns at which its hash was right
+_digests: dict[Path, tuple[int, int, str]] = {}  # path -> size, mtime_ns and the digest it had then
 
 
 def models_folder() -> Path:
@@ -135,6 +98,16 @@ def models_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "pchmr" / "models"
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content; read once per process as long as size and time stay the same."""
+    stat = path.stat()
+    known = _digests.get(path)
+    if known is None or known[:2] != (stat.st_size, stat.st_mtime_ns):
+        known = (stat.st_size, stat.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        _digests[path] = known
+    return known[2]
 
 
 def expected_sha256(model: Model) -> str | None:
@@ -176,17 +149,14 @@ def model_path(name: str) -> Path:
             "user-supplied": f"Get it from {model.origin} and put it there.",
         }[model.source]
         raise WeightsMissing(f"{name}: no file {path}", hint=hint, model=name, path=str(path))
-    stat = path.stat()
-    version = (stat.st_size, stat.st_mtime_ns)
     expected = expected_sha256(model)
-    if expected is not None and _verified.get(path) != version:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if expected is not None:
+        found = file_sha256(path)
         if found != expected:
             hint = "Install the backend again." if model.source == "bundled" else f"Delete it. {_INSTALL_HINT}"
             raise WeightsCorrupt(
                 f"{name}: {path} is not the registered file", hint=hint, path=str(path), expected=expected, found=found
             )
-        _verified[path] = version
     return path
 
 

@@ -35,9 +35,9 @@ class PersonPose:
     """(K, 3) metres: the estimator's own 3D guess, origin between the hips, axes of the camera (x right, y down,
     z forward)."""
     mask: npt.NDArray[np.uint8] | None = None
-    """(64, 64): probability · 255 that a cell shows the person."""
+    """(64, 64): probability · 255 that a cell shows the person; may be given for some frames only."""
     mask_square: npt.NDArray[np.float32] | None = None
-    """(4,): the image square that the mask covers: centre x, y and side in px, clockwise angle in rad."""
+    """(4,): the image square that a mask covers: centre x, y and side in px, clockwise angle in rad."""
 
 
 @dataclass(frozen=True)

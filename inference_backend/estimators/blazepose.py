@@ -1,8 +1,9 @@
 """BlazePose on a stream of frames: detect once, then follow every person from frame to frame.
 
 As the original pipeline does (Bazarevsky et al. 2020, section 2.1), a person's next region of interest (ROI) comes from
-this frame's alignment points, and the detector runs only when someone is lost. Beyond it, several people are followed:
-the detector also runs every few frames, and who it finds that no track covers becomes a new track.
+this frame's alignment points, and the detector runs when someone is lost. Beyond it, several people are followed: the
+detector also runs every few frames, and who it finds that no track covers becomes a new track. Someone lost is looked
+for in the whole frame, and close to where they were.
 
 The landmarks are given out as the network makes them, without the original's optional smoothing: cleaning up is the
 target stack's work, which can be switched off. The two alignment points are filtered over time by the One Euro
@@ -39,14 +40,22 @@ DERIVATIVE_CUTOFF: Final = 1.0
 """Cut-off of the speed's filter, Hz."""
 
 
+LOST_WINDOW: Final = 1.6
+"""Side of the window in which someone lost is looked for, relative to their last ROI's."""
+
+
 @dataclass(frozen=True)
 class BlazePoseSettings:
     """How people are followed."""
 
     detect_every: int = 16
     """Look for new people every so many frames; someone lost is looked for at once."""
+    mask_every: int = 1
+    """Give the masks of every so many frames of the clip, from its first on; all of them take half as long again."""
     patience: int = 24
     """Frames that a lost person is looked for before the track ends."""
+    start_presence: float = 0.9
+    """A new track needs this presence at first sight. People have 0.95 and more, table legs 0.5 to 0.86."""
     max_people: int = 8
     """Follow at most so many people, the detector's best first."""
     same_person: float = 0.6
@@ -116,39 +125,44 @@ class BlazePose:
         for index, image in frames:
             yield run.step(index, image)
 
-    def run(self) -> Run:
-        """A new stream, to be fed frame by frame. Several may be open; they share the networks, not their people."""
-        return Run(self._detector, self._model, self.settings)
+    def run(self, position: int = 0) -> Run:
+        """A new stream from the clip's frame `position` on; several may be open, and share the networks only."""
+        return Run(self._detector, self._model, self.settings, position)
 
 
 class Run:
     """The state of one stream: who is followed, and where they are expected next."""
 
-    def __init__(self, detector: PoseDetector, model: LandmarkModel, settings: BlazePoseSettings) -> None:
+    def __init__(
+        self, detector: PoseDetector, model: LandmarkModel, settings: BlazePoseSettings, position: int = 0
+    ) -> None:
         self._detector = detector
         self._model = model
         self._settings = settings
         self._followed: list[_Followed] = []
         self._next_person = 0
         self._since_detection = settings.detect_every  # the first frame is due
+        self._position = position
 
     def step(self, index: int, image: npt.NDArray[np.uint8] | None) -> FramePoses:
         """Everyone in the next frame. An undecodable one (None) changes nothing but the time."""
         due = self._since_detection >= self._settings.detect_every
         self._since_detection += 1
+        with_mask = self._position % self._settings.mask_every == 0
+        self._position += 1
         if image is None:
             for one in self._followed:
                 one.gap += 1
             return FramePoses(index, False, ())
         poses: dict[int, PoseLandmarks] = {}
         for one in self._followed:
-            if one.missing == 0 and (pose := self._model(image, one.roi)) is not None:
+            if one.missing == 0 and (pose := self._model(image, one.roi, with_mask)) is not None:
                 self._saw(one, pose, poses)
         self._drop_doubles(poses)
         everyone = bool(self._followed) and len(poses) == len(self._followed)
         if due or not everyone:
-            self._detect(image, poses)
-            self._since_detection = 1
+            self._detect(image, poses, with_mask, search=due)
+            self._since_detection = 1 if due else self._since_detection
         for one in self._followed:
             if one.person not in poses:
                 one.missing += 1
@@ -175,15 +189,28 @@ class Run:
                 self._followed.remove(seen[younger])
                 del poses[seen[younger].person]
 
-    def _detect(self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks]) -> None:
+    def _candidates(self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], search: bool) -> list[Roi]:
+        """Where people may be, best first."""
+        if search:
+            return self._detector.search(image)
+        found = self._detector.detect(image)
+        for one in self._followed:
+            if one.person not in poses:
+                around = Roi(one.roi.cx, one.roi.cy, LOST_WINDOW * one.roi.size, 0.0)
+                found += self._detector.detect(image, around)
+        return sorted(found, key=lambda roi: -roi.score)
+
+    def _detect(
+        self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], with_mask: bool, search: bool
+    ) -> None:
         """Find the lost again, and people who are new."""
-        for roi in self._detector.detect(image):
+        for roi in self._candidates(image, poses, search):
             if len(poses) >= self._settings.max_people:
                 break
             if any(_same_place(roi, pose.next_roi) for pose in poses.values()):
                 continue
-            pose = self._model(image, roi)
-            if pose is None:
+            pose = self._model(image, roi, with_mask)
+            if pose is None or pose.presence < self._settings.start_presence:
                 continue
             box = landmarks_box(pose.landmarks)
             if poses:

@@ -5,6 +5,9 @@ scores 2254 anchors, two per cell at stride 8 and 16 and six per cell at stride 
 gives each a box and four alignment points relative to the anchor's cell. Overlapping candidates are averaged with
 their scores as weights (weighted non-maximum suppression), so each person leaves one. Point 0 is the middle of the
 hips, point 1 lies on the circle around the whole body: they give the ROI's centre, size and upright angle.
+
+At 224 px a whole wide frame leaves few pixels for a person who does not fill it, and such people are often missed.
+Where nobody large is found, `search` therefore looks again at square parts of the frame, which the original does not.
 """
 
 from __future__ import annotations
@@ -16,9 +19,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
-from ..weights import model_path
+from .blazepose_graph import Graph
 
 INPUT: Final = 224
 """Side of the network's input, px."""
@@ -31,6 +33,12 @@ MIN_OVERLAP: Final = 0.3
 
 ROI_SCALE: Final = 1.25
 """The ROI's side relative to the diameter of the circle around the body."""
+
+LARGE: Final = 1.0
+"""A frame with a person whose ROI is this many times its shorter side is not searched in parts."""
+
+PART_STEP: Final = 0.4
+"""Parts of a frame are squares as wide as its shorter side, at most so many widths apart."""
 
 _CELLS: Final = ((8, 2), (16, 2), (32, 6))  # stride, anchors per cell
 _SCORE_CLIP: Final = 100.0  # keeps the sigmoid's exp finite
@@ -80,17 +88,6 @@ class Roi:
         return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=flags, borderMode=border), np.uint8)
 
 
-def load_interpreter(name: str) -> Interpreter:
-    """An interpreter of a registered model, on one thread: frames are independent, so processes share the cores better.
-
-    The content is handed over rather than the path, which TensorFlow Lite opens with the C library (no Unicode on
-    Windows).
-    """
-    interpreter = Interpreter(model_content=model_path(name).read_bytes(), num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
-
-
 def check_image(image: npt.NDArray[np.uint8]) -> None:
     """Raise ValueError unless `image` is RGB uint8 (H, W, 3)."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
@@ -105,6 +102,18 @@ def anchors() -> npt.NDArray[np.float64]:
         y, x = np.meshgrid(centers, centers, indexing="ij")
         layers.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), per_cell, axis=0))
     return np.concatenate(layers)
+
+
+def parts(width: int, height: int) -> list[Roi]:
+    """Overlapping squares that cover an image of this size; none where the image is a square itself."""
+    side, length = min(width, height), max(width, height)
+    count = math.ceil((length - side) / (PART_STEP * side)) + 1
+    if count == 1:
+        return []
+    along = np.linspace(side / 2, length - side / 2, count)
+    return [
+        Roi(c, height / 2, side, 0.0) if width > height else Roi(width / 2, c, side, 0.0) for c in map(float, along)
+    ]
 
 
 def box_overlap(box: npt.NDArray[Any], boxes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -144,28 +153,35 @@ class PoseDetector:
 
     def __init__(self) -> None:
         """Raises WeightsMissing or WeightsCorrupt."""
-        self._interpreter = load_interpreter("blazepose_detector")
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = self._interpreter.get_output_details()
-        self._boxes = next(d["index"] for d in outputs if d["shape"][-1] == 12)
-        self._scores = next(d["index"] for d in outputs if d["shape"][-1] == 1)
+        self._graph = Graph("blazepose_detector")
         self._anchors = anchors()
 
-    def detect(self, image: npt.NDArray[np.uint8]) -> list[Roi]:
-        """ROIs of all people, best score first; empty when there is none.
+    def search(self, image: npt.NDArray[np.uint8]) -> list[Roi]:
+        """ROIs of all people as `detect` finds them in the whole image, and in parts of it unless someone is large.
+
+        Best score first. One person may be found several times.
+        """
+        people = self.detect(image)
+        if not any(roi.size > LARGE * min(image.shape[:2]) for roi in people):
+            for part in parts(image.shape[1], image.shape[0]):
+                people += self.detect(image, part)
+        return sorted(people, key=lambda roi: -roi.score)
+
+    def detect(self, image: npt.NDArray[np.uint8], window: Roi | None = None) -> list[Roi]:
+        """ROIs of all people, best score first, one each; empty when there is none.
 
         Args:
             image: (H, W, 3) uint8 RGB, upright.
+            window: the part to look at, may reach beyond the image; None is the whole image.
         """
         check_image(image)
         height, width = image.shape[:2]
-        letterbox = Roi(width / 2, height / 2, max(width, height), 0.0)
+        letterbox = window or Roi(width / 2, height / 2, max(width, height), 0.0)
         crop = letterbox.crop(image, INPUT, cv2.BORDER_CONSTANT)
-        self._interpreter.set_tensor(self._input, crop[None].astype(np.float32) * np.float32(2 / 255) - 1)
-        self._interpreter.invoke()
-        logits = self._interpreter.get_tensor(self._scores)[0, :, 0].astype(np.float64)
+        self._graph.run(crop[None].astype(np.float32) * np.float32(2 / 255) - 1)
+        logits = self._graph.output(1, len(self._anchors), 1)[:, 0].astype(np.float64)
         scores = 1 / (1 + np.exp(-np.clip(logits, -_SCORE_CLIP, _SCORE_CLIP)))
-        raw = self._interpreter.get_tensor(self._boxes)[0].astype(np.float64) / INPUT
+        raw = self._graph.output(1, len(self._anchors), 12).astype(np.float64) / INPUT
 
         keep = (scores >= MIN_SCORE) & (raw[:, 2:4] >= 0).all(axis=1)
         raw, scores, centers = raw[keep], scores[keep], self._anchors[keep]

@@ -10,7 +10,7 @@ Neighbouring runs form a block, which is read in one go: a seek costs decoding f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -24,8 +24,8 @@ from .blazepose import BlazePose, Run
 RUN_FRAMES: Final = 30
 """Frames from cut to cut."""
 
-LEAD_FRAMES: Final = 2
-"""Frames that a run starts ahead of its cut. Jumps at cuts are as small as anywhere with 1 to 8 (measured)."""
+LEAD_FRAMES: Final = 1
+"""Frames that a run starts ahead of its cut. Jumps at cuts are as small with 1 as with 8."""
 
 BLOCK_RUNS: Final = 10
 """Runs in a block at most."""
@@ -81,12 +81,14 @@ class RunPoses:
     """The frames from the cut on. Person numbers are the run's own."""
 
 
-def plan_blocks(count: int, workers: int) -> list[Block]:
-    """Cut `count` frames into blocks: as many for each worker, of `BLOCK_RUNS` runs at most."""
-    runs = -(-count // RUN_FRAMES)
+def plan_blocks(start: int, stop: int, workers: int) -> list[Block]:
+    """Frames `start` (a multiple of `RUN_FRAMES`) to `stop` - 1 in blocks of like size, as many for each worker."""
+    if start % RUN_FRAMES:
+        raise ValueError(f"start must be a multiple of {RUN_FRAMES}, found {start}")
+    runs = -(-max(stop - start, 0) // RUN_FRAMES)
     rounds = -(-runs // (BLOCK_RUNS * workers))
-    cuts = np.linspace(0, runs, min(rounds * workers, runs) + 1).round().astype(int) * RUN_FRAMES
-    return [Block(int(a), min(int(b), count)) for a, b in itertools.pairwise(cuts)]
+    cuts = np.linspace(0, runs, min(rounds * workers, runs) + 1).round().astype(int) * RUN_FRAMES + start
+    return [Block(int(a), min(int(b), stop)) for a, b in itertools.pairwise(cuts)]
 
 
 def block_poses(source: FrameSource, block: Block, pose: BlazePose) -> Iterator[RunPoses]:
@@ -96,7 +98,7 @@ def block_poses(source: FrameSource, block: Block, pose: BlazePose) -> Iterator[
     first = max(block.start - LEAD_FRAMES, 0)
     for position, (index, image) in enumerate(source(first, block.stop), start=first):
         while pending and position >= pending[0][0] - LEAD_FRAMES:
-            active.append((*pending.pop(0), pose.run(), []))
+            active.append((*pending.pop(0), pose.run(position), []))
         for _, _, run, found in active:
             found.append(run.step(index, image))
         if active and position == active[0][1] - 1:
@@ -115,12 +117,22 @@ def _run_poses(done: tuple[int, int, Run, list[FramePoses]]) -> RunPoses:
 class RunJoiner:
     """Gives people the same number in all runs."""
 
-    def __init__(self, patience: int) -> None:
-        """`patience`: frames after which someone who was lost counts as someone new."""
+    def __init__(self, patience: int, before: Iterable[FramePoses] = ()) -> None:
+        """Begin after the frames `before`.
+
+        Args:
+            patience: frames after which someone who was lost counts as someone new.
+            before: frames joined earlier. Numbers that do not occur in them are free.
+        """
         self._patience = patience
         self._position = 0
         self._last: dict[int, tuple[int, PersonPose]] = {}  # person -> where in the clip, and how, last seen
         self._next = 0
+        for frame in before:
+            for one in frame.people:
+                self._last[one.person] = (self._position, one)
+                self._next = max(self._next, one.person + 1)
+            self._position += 1
 
     def join(self, run: RunPoses) -> Iterator[FramePoses]:
         """The next run's frames, with the clip's person numbers."""

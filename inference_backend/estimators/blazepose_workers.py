@@ -12,7 +12,7 @@ import contextlib
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -25,40 +25,66 @@ from . import FramePoses
 from .blazepose import BlazePose, BlazePoseSettings
 from .blazepose_runs import Block, FrameSource, RunJoiner, RunPoses, block_poses, plan_blocks
 
+CLIP_SETTINGS: Final = BlazePoseSettings(mask_every=15)
+"""How people are followed in clips: a body's shape needs a few masks only."""
+
 STOP_SECONDS: Final = 2.0
 """How long a worker is waited for before it is killed."""
 
 
 def estimate_clip(
-    source: FrameSource, count: int, workers: int = 1, settings: BlazePoseSettings | None = None
-) -> Iterator[FramePoses]:
+    source: FrameSource,
+    count: int,
+    workers: int = 1,
+    settings: BlazePoseSettings = CLIP_SETTINGS,
+    *,
+    start: int = 0,
+    before: Iterable[FramePoses] = (),
+) -> Generator[FramePoses, None, None]:
     """Everyone in a clip, frame by frame, in order. Closing the generator (or an exception in it) ends the workers.
 
     Args:
         source: the clip; called in the workers.
-        count: number of frames to read.
+        count: number of frames of the clip.
         workers: processes; 1 does the work in this one. The result is the same for any number.
+        start: position to go on from, a multiple of `RUN_FRAMES` or the clip's end.
+        before: the frames before `start`, as found earlier. All of them: else the numbers of people who left are
+            given again.
 
     Raises:
         WeightsMissing, WeightsCorrupt: the models are not installed.
-        BackendError: whatever the source raised in a worker, under its own kind.
+        BackendError: whatever the source raised, under its own kind.
         OutOfMemory: a worker ran out of memory.
-        Internal: a worker died, or raised something else.
+        Internal: a worker died, or anything else was raised.
     """
-    if count < 0 or workers < 1:
-        raise ValueError(f"count must be >= 0 and workers >= 1, found {count} and {workers}")
-    settings = settings or BlazePoseSettings()
-    joiner = RunJoiner(settings.patience)
-    blocks = plan_blocks(count, workers)
-    if workers == 1 or len(blocks) <= 1:
-        pose = BlazePose(settings)
-        for block in blocks:
-            for run in block_poses(source, block, pose):
-                yield from joiner.join(run)
+    if start < 0 or workers < 1:
+        raise ValueError(f"start must be >= 0 and workers >= 1, found {start} and {workers}")
+    if start >= count:
         return
-    with contextlib.closing(_parallel(source, blocks, workers, settings)) as runs:
+    joiner = RunJoiner(settings.patience, before)
+    blocks = plan_blocks(start, count, workers)
+    alone = workers == 1 or len(blocks) == 1
+    runs = _here(source, blocks, settings) if alone else _parallel(source, blocks, workers, settings)
+    with contextlib.closing(runs):
         for run in runs:
             yield from joiner.join(run)
+
+
+def _here(source: FrameSource, blocks: list[Block], settings: BlazePoseSettings) -> Generator[RunPoses, None, None]:
+    """The runs of all blocks in order, done in this process."""
+    pose = BlazePose(settings)
+    for block in blocks:
+        runs = block_poses(source, block, pose)
+        while True:
+            try:
+                run = next(runs, None)
+            except BackendError:
+                raise
+            except Exception as error:
+                raise _Failure.of(error).error() from error
+            if run is None:
+                break
+            yield run
 
 
 @dataclass(frozen=True)
@@ -149,7 +175,8 @@ def _parallel(
         while current < len(blocks):
             for connection in team:
                 if connection not in doing and given < min(len(blocks), current + 2 * len(team)):
-                    connection.send(blocks[given])
+                    with contextlib.suppress(OSError):  # it has died: then receiving says how
+                        connection.send(blocks[given])
                     doing[connection] = given
                     given += 1
             for ready in wait(list(doing)):

@@ -1,7 +1,8 @@
 """Our BlazePose against the original: the same landmarks? And how many frames a second?
 
 The original is the PyPI package `mediapipe` 0.10.21 with model_complexity=1, smooth_landmarks=False and no mask (ours
-always gives one). It runs in an environment of its own, made once: it wants numpy < 2 and Python 3.12 at most.
+gives one every 15th frame, as for clips). It runs in an environment of its own, made once: it wants numpy < 2 and
+Python 3.12 at most.
 
 Agreement is measured on frames decoded here and handed to both, since two decoders differ by up to 16 of 255. Speed is
 measured from the file to the last landmark, the original reading with the OpenCV it comes with: in rounds of original,
@@ -35,34 +36,7 @@ from ..tracking import TrackBook, choose
 from ..video import VideoSource, probe, read
 from ..weights import BLAZEPOSE_WHEEL, models_folder
 
-_ORIGINAL: Final = """
-import sys, time
-import cv2, numpy as np, mediapipe
-task, out = sys.argv[1], sys.argv[2]
-def piped(height, width):
-    while raw := sys.stdin.buffer.read(height * width * 3):
-        yield np.frombuffer(raw, np.uint8).reshape(height, width, 3)
-def decoded(clip, count):
-    done = 0
-    while done < count:
-        video, before = cv2.VideoCapture(clip), done
-        while done < count:
-            there, image = video.read()
-            if not there:
-                break
-            done += 1
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        if done == before:
-            sys.exit("OpenCV cannot read the clip")
-rows, wall, cpu = [], time.perf_counter(), time.process_time()
-with mediapipe.solutions.pose.Pose(model_complexity=1, smooth_landmarks=False) as pose:
-    frames = decoded(sys.argv[3], int(sys.argv[4])) if task == "speed" else piped(int(sys.argv[3]), int(sys.argv[4]))
-    for image in frames:
-        found = pose.process(image).pose_landmarks
-        height, width = image.shape[:2]
-        rows.append([(p.x * width, p.y * height, p.visibility) for p in found.landmark] if found else [(np.nan,) * 3] * 33)
-np.savez(out, landmarks=np.array(rows), wall=time.perf_counter() - wall, cpu=time.process_time() - cpu)
-"""
+_ORIGINAL: Final = Path(__file__).with_name("bench_blazepose_original.py")
 
 
 @dataclass(frozen=True)
@@ -159,7 +133,7 @@ def _original(
     with tempfile.TemporaryDirectory() as folder:
         out, log = Path(folder) / "out.npz", Path(folder) / "log.txt"
         with log.open("wb") as stderr:
-            command = [str(python), "-c", _ORIGINAL, task, str(out), *arguments]
+            command = [str(python), "-P", str(_ORIGINAL), task, str(out), *arguments]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stderr, stderr=stderr)
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
@@ -194,7 +168,7 @@ def _largest(poses: list[FramePoses], fps: float) -> npt.NDArray[np.float64]:
     book = TrackBook()
     for frame in poses:
         for one in frame.people:
-            book.add(frame.index, one.person, one.box)
+            book.add(frame.index, one.person, one.box, one.presence)
     person = choose(book.tracks(fps))[0].person
     rows = np.full((len(poses), 33, 3), np.nan)
     for row, frame in zip(rows, poses, strict=True):

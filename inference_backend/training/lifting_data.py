@@ -48,9 +48,8 @@ class Truth:
     """Joints, points, landmarks and global rotations of the default body, without its mesh."""
 
     def __init__(self, body: BodyModel) -> None:
-        assert body.landmark_regressor is not None
         self.body = body
-        self.rig = PointRig.of(body, body.landmark_regressor)
+        self.rig = PointRig.of_landmarks(body, as_seen=False)
 
     def __call__(self, local: Tensor, betas: Tensor, root: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Targets (B, T, 35, 3), landmarks (B, T, 33, 3), rotations (B, T, 24, 3, 3), the pelvis at `root` (B, T, 3)."""

@@ -7,6 +7,7 @@ process that the tests kill.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -65,7 +66,9 @@ def truth(name: str, person: int, start: int, stop: int) -> np.ndarray:
 
 
 def whole(name: str, person: int = 0) -> np.ndarray:
-    return np.arange(1, 1 + np.prod(ARRAYS[name].sized(0, N)), dtype=np.float32).reshape(ARRAYS[name].sized(0, N)) + person
+    return (
+        np.arange(1, 1 + np.prod(ARRAYS[name].sized(0, N)), dtype=np.float32).reshape(ARRAYS[name].sized(0, N)) + person
+    )
 
 
 def rows_of(stage: str, person: int, start: int, stop: int) -> dict[str, np.ndarray]:
@@ -172,7 +175,7 @@ def test_large_arrays_are_mapped(written: Path) -> None:
 
 def test_symbols_are_the_skeletons(written: Path) -> None:
     lengths = {"J": len(skeletons.JOINTS), "K": len(skeletons.LANDMARKS), "P": len(skeletons.POINTS)}
-    assert take_format.SYMBOLS == {**lengths, "C": len(take_format.SUSPECT_CAUSES)}
+    assert {**lengths, "C": len(take_format.SUSPECT_CAUSES)} == take_format.SYMBOLS
     assert {spec.stage for spec in ARRAYS.values()} == set(STAGES)
     assert all(ARRAYS[name].stage == stage for stage, name in HASH_OF_STAGE.items())
 
@@ -278,12 +281,12 @@ class Axe:
 
 
 def test_killed_at_every_step_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stages = ("estimate", "mesh", "target")
+    stages = ("mesh", "target")
     axe = Axe(monkeypatch, Killed())
     axe.left = 1 << 30
     work(tmp_path / "whole.take", 1, stages, 3)
     steps = (1 << 30) - axe.left
-    assert steps > 100
+    assert steps > 60
     wanted = content(tmp_path / "whole.take")
     for step in range(1, steps + 1):
         folder = tmp_path / f"{step}.take"
@@ -325,6 +328,15 @@ def test_killed_while_rows_are_made_again(folder: Path, monkeypatch: pytest.Monk
     assert states == {"old", "new", "not made"}
     for name, value in new.items():
         np.testing.assert_array_equal(open_take(folder).person(0).array(name)[1:4], value)
+
+
+@pytest.mark.parametrize("again", [begin, TakeWriter.open])
+def test_leftovers_of_a_kill_are_deleted(written: Path, again) -> None:
+    before = content(written)
+    for name in ("take.json.tmp", "world.npy.tmp", "person_1/pose.npy.tmp", "person_1/mine.tmp"):
+        (written / name).write_bytes(b"half")
+    again(written).close()
+    assert content(written) == {**before, str(Path("person_1", "mine.tmp")): b"half"}
 
 
 def environment() -> dict[str, str]:
@@ -456,8 +468,11 @@ def test_folder_that_cannot_be_made(folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("below", ["", "below"])
 def test_file_in_the_way(folder: Path, below: str) -> None:
     folder.write_text("mine")
+    clip = identify(folder, fps=30, width=1, height=1, rotation=0)
     with pytest.raises(OutputNotWritable) as caught:
-        begin(folder / below, clip=identify(__file__, fps=30, width=1, height=1, rotation=0))
+        TakeWriter.create_or_resume(
+            folder / below, clip=clip, settings={}, body=BodyInfo("default", "", N), weights={}, created_by="test 1"
+        )
     assert caught.value.exit_code == 50
     assert folder.read_text() == "mine"
 
@@ -493,7 +508,7 @@ def test_replacing_waits_for_a_reader(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"settings": {**SETTINGS, "fit": {"iterations": 100, "enabled": True}}}, "fit.iterations is 200, asked for is 100"),
+        ({"settings": {**SETTINGS, "fit": {"iterations": 9, "enabled": True}}}, "iterations is 200, asked for is 9"),
         ({"settings": {**SETTINGS, "people": 2}}, "people is None, asked for is 2"),
         ({"body": BodyInfo("smpl", "ef" * 32, N)}, "body is cdcd"),
         ({"weights": {"lifter": "00" * 32}}, "weights.lifter is abab"),
@@ -658,7 +673,6 @@ def test_damaged_arrays(written: Path) -> None:
     pickled = written.parent / "pickled.npy"
     np.save(pickled, np.array([{}], object), allow_pickle=True)
     cases = {
-        "size in bytes: found 1568, expected 1569": None,
         "header: found .*<f8": other_type.read_bytes(),
         "header: found .*True": turned.read_bytes(),
         "header: found .*O": pickled.read_bytes(),
@@ -669,8 +683,6 @@ def test_damaged_arrays(written: Path) -> None:
         "size in bytes": good + b"\0",
     }
     for named, data in cases.items():
-        if data is None:
-            continue
         path.write_bytes(data)
         with pytest.raises(TakeCorrupt, match=named) as caught:
             open_take(written)
@@ -685,7 +697,7 @@ def test_random_damage_is_refused_by_name_or_harmless(written: Path) -> None:
     for name in ("take.json", "person_0/pose.npy"):
         path = written / name
         good = path.read_bytes()
-        for _ in range(300):
+        for _ in range(150):
             data = bytearray(good)
             for place in generator.integers(0, min(len(good), 3000), 3):
                 data[place] = generator.integers(256)
@@ -778,7 +790,14 @@ def test_row_hashes_tell_rows_apart_and_stay() -> None:
     changed[2, 1] = np.nextafter(changed[2, 1], np.float32(9))
     np.testing.assert_array_equal(row_hashes("settings", changed, other) != hashes, [False, False, True, False])
     assert not (row_hashes("other settings", rows, other) == hashes).any()
-    assert int(row_hashes("", np.zeros((1, 1), "<f4"))[0]) == 10563290586396325384  # the same on every machine
+
+
+def test_row_hash_is_blake2b_of_parameters_layout_and_row() -> None:
+    """The readable twin, so that the next version and another machine give the same."""
+    rows = np.arange(6, dtype="<f4").reshape(2, 3)
+    text = b"settings" + b"|<f4(3,)" + rows[1].tobytes()
+    digest = hashlib.blake2b(text, digest_size=8).digest()
+    assert int(row_hashes("settings", rows)[1]) == int.from_bytes(digest, "little")
 
 
 def test_row_hashes_want_one_length() -> None:

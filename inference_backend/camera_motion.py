@@ -1,0 +1,270 @@
+"""Whether the camera moves, told from the picture outside of the people while the clip is read.
+
+Corner points of a first frame are found again in later ones (Lucas & Kanade's optical flow, pyramidal), always against
+that *key frame*, so that nothing drifts and a slow pan adds up until it shows. Two explanations compete for where they
+are now: nothing moved, or all moved by one similarity transform, as a pan, a zoom, a roll or a shaking hand make it.
+Leaves, a crowd or a passer-by fit neither and do not count. Brightness does not matter: what is compared is the
+logarithm of the picture without its low frequencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .video import VideoInfo, VideoSource, read
+
+Array = npt.NDArray[np.float64]
+
+LONG_SIDE: Final = 320
+"""Pixels along the longer side of the picture that is looked at; the lengths below are in its pixels."""
+
+TOLERANCE: Final = 0.5
+"""A point within this of where an explanation wants it agrees with it, and a picture that has moved by less has not:
+6 mm on a person who is 4 m away. Compression and noise move points by 0.1 pixel."""
+
+LOOKS: Final = 3
+"""Looks in a row that must find the picture moved. One alone may be a flash, or something large that passes."""
+
+EVERY_SECONDS: Final = 0.1
+"""Time between looks, about. At 45 degrees a second the picture then moves by 26 pixels, which can be followed."""
+
+_POINTS, _LEAST_POINTS = 150, 12
+_STILL_SHARE: Final = 0.3
+"""Where this share of the points has stayed in place, the camera has, whatever the others do."""
+_MOVED_SHARE: Final = 0.4
+"""Where this share of the points agrees on one movement, and too few have stayed, the camera has moved."""
+_KEY_SHARE: Final = 0.5
+"""Below this share of the key frame's points a new key frame is taken."""
+_MARGIN: Final = 0.12
+"""Boxes lie around landmarks: hair, clothes and what is held reach out by about this share of their sides."""
+_WINDOW: Final = (15, 15)
+_STOP: Final = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.03)
+_LOG_TABLE: Final = (np.log(np.arange(256) + 8.0) * 256).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CameraMotionReport:
+    """What the picture's background says of the camera."""
+
+    moving: bool
+    """Whether it moves."""
+    pixels_per_frame: float
+    """How fast the picture moves on average in the frames counted by `share`, pixels of the original size; 0 where
+    the camera is still."""
+    share: float
+    """Share of the frames judged in which the picture is not where it was at the start (of the run looked at)."""
+    first_frame: int | None
+    """Index in the footage of the first frame in which it has moved."""
+    judged: int
+    """Frames in which the background could tell. Few of many looks: the people fill the picture, or it is blank."""
+    looks: int
+    """Frames that were looked at."""
+
+
+class CameraMotion:
+    """Watches one run of consecutive frames. Keeps a few hundred kilobytes, however long the run is."""
+
+    def __init__(self, every: int = 3) -> None:
+        """`every`: look at every so manieth frame that `update` is given."""
+        if every < 1:
+            raise ValueError(f"every: found {every}, want at least 1")
+        self._every = every
+        self._count = 0
+        self._size: tuple[int, int] | None = None
+        self._key: _Key | None = None
+        self._path: list[tuple[int, bool, float]] = []  # index, whether moved, pixels from the look before, per frame
+        self._last: tuple[int, Array] | None = None
+        self._looks = 0
+
+    def update(self, index: int, image: npt.NDArray[np.uint8], boxes: npt.NDArray[Any] | Sequence[Any]) -> None:
+        """The next frame. Undecodable ones are left out.
+
+        Args:
+            index: in the footage, ascending.
+            image: (H, W, 3) RGB, uint8, upright; the same size in every frame.
+            boxes: (P, 4) x0, y0, x1, y1 in pixels of the image, around everyone.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"image: found {image.dtype} {image.shape}, want uint8 (H, W, 3)")
+        if self._size not in (None, image.shape[:2]):
+            raise ValueError(f"image: found {image.shape[:2]}, the frames before had {self._size}")
+        people = np.asarray(boxes, np.float64).reshape(-1, 4)
+        self._size = (image.shape[0], image.shape[1])
+        self._count += 1
+        if (self._count - 1) % self._every:
+            return
+        self._looks += 1
+        picture = flattened(image)
+        scale = picture.shape[1] / image.shape[1]
+        hidden = _hidden(people * scale, picture.shape)
+        if self._key is None:
+            self._key = _Key.at(picture, hidden, np.eye(3))
+            return
+        found = self._key.find(picture, hidden)
+        if found is not None:
+            self._judge(index, found, 1 / scale)
+        if found is None or self._key.stale:
+            known = self._key.now if found is None else found
+            self._key = _Key.at(picture, hidden, known)
+
+    def _judge(self, index: int, placed: Array, unit: float) -> None:
+        """Note where the picture is. `placed` (3, 3) takes the first frame's pixels to this one's."""
+        assert self._size is not None
+        corners = _corners(self._size, unit)
+        moved = _distance(corners, placed, np.eye(3)) > TOLERANCE
+        speed = 0.0
+        if self._last is not None:
+            before, old = self._last
+            speed = _distance(corners, placed, old) * unit / max(index - before, 1)
+        self._path.append((index, moved, speed))
+        self._last = index, placed
+
+    def result(self) -> CameraMotionReport:
+        """What all frames so far say."""
+        moved = [row for row in self._path if row[1]]
+        moving = _longest_run([row[1] for row in self._path]) >= min(LOOKS, max(len(self._path), 1))
+        if not moving:
+            return CameraMotionReport(False, 0.0, 0.0, None, len(self._path), self._looks)
+        speed = float(np.mean([row[2] for row in moved]))
+        return CameraMotionReport(True, speed, len(moved) / len(self._path), moved[0][0], len(self._path), self._looks)
+
+
+@dataclass
+class _Key:
+    """A key frame and its points."""
+
+    picture: npt.NDArray[np.uint8]
+    points: npt.NDArray[np.float32]
+    """(K, 2) where they are in the key frame."""
+    placed: Array
+    """(3, 3) the first frame's pixels → the key frame's."""
+    now: Array
+    """(3, 3) the first frame's pixels → those of the frame that was last judged."""
+    stale: bool = False
+    """Whether too few points were left at the last look."""
+
+    @classmethod
+    def at(cls, picture: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_], placed: Array) -> _Key:
+        """A new key frame; its points are the best corners that nobody covers, spread over the picture."""
+        mask = np.where(hidden, 0, 255).astype(np.uint8)
+        corners = cv2.goodFeaturesToTrack(picture, _POINTS, 0.02, 7, mask=mask, blockSize=5)
+        points = np.zeros((0, 2), np.float32) if corners is None else corners.reshape(-1, 2)
+        return cls(picture, points, placed, placed)
+
+    def find(self, picture: npt.NDArray[np.uint8], hidden: npt.NDArray[np.bool_]) -> Array | None:
+        """The transform (3, 3) from the first frame's pixels to this picture's; None where the points cannot tell."""
+        self.stale = False
+        if len(self.points) < _LEAST_POINTS:
+            return None
+        from_key = np.asarray(self.now @ np.linalg.inv(self.placed), np.float64)
+        guess = _apply(from_key, self.points).astype(np.float32)
+        ends, status, _ = cv2.calcOpticalFlowPyrLK(
+            self.picture, picture, self.points, guess.copy(), winSize=_WINDOW, maxLevel=3, criteria=_STOP,
+            flags=cv2.OPTFLOW_USE_INITIAL_FLOW, minEigThreshold=1e-3,
+        )  # fmt: skip
+        good = (status[:, 0] == 1) & _visible(ends, hidden)
+        self.stale = good.sum() < _KEY_SHARE * len(self.points)
+        if good.sum() < _LEAST_POINTS:
+            return None
+        start, end = self.points[good], ends[good]
+        if (np.linalg.norm(end - start, axis=1) < TOLERANCE).mean() >= _STILL_SHARE:
+            self.now = self.placed
+            return self.now
+        fit, agree = cv2.estimateAffinePartial2D(start, end, ransacReprojThreshold=TOLERANCE, maxIters=200)
+        if fit is None or agree.mean() < _MOVED_SHARE:
+            return None
+        self.now = np.vstack([fit, [0.0, 0.0, 1.0]]) @ self.placed
+        return self.now
+
+
+def merge(reports: Iterable[CameraMotionReport]) -> CameraMotionReport:
+    """One report of a clip that was watched in runs, each against its own first frame."""
+    every = list(reports)
+    moving = [report for report in every if report.moving]
+    judged, looks = sum(report.judged for report in every), sum(report.looks for report in every)
+    if not moving:
+        return CameraMotionReport(False, 0.0, 0.0, None, judged, looks)
+    moved = np.array([report.share * report.judged for report in moving])
+    speed = float(np.average([report.pixels_per_frame for report in moving], weights=moved))
+    first = min(report.first_frame for report in moving if report.first_frame is not None)
+    return CameraMotionReport(True, speed, float(moved.sum() / judged), first, judged, looks)
+
+
+def watch_camera(
+    source: VideoSource, info: VideoInfo, boxes: Mapping[int, Sequence[npt.NDArray[Any]]]
+) -> CameraMotionReport:
+    """Reads a clip for its camera alone. Who decodes the frames anyway feeds a `CameraMotion` instead.
+
+    Args:
+        source: which frames of which clip. info: of the clip.
+        boxes: index in the footage → the boxes (4,) of everyone in that frame.
+    """
+    every = max(1, round(EVERY_SECONDS * info.fps / source.step))
+    motion = CameraMotion(every=1)
+    for frame in read(replace(source, step=source.step * every)):
+        if frame.image is not None:
+            motion.update(frame.index, frame.image, boxes.get(frame.index, ()))
+    return motion.result()
+
+
+def flattened(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The picture small and grey, its brightness levelled: log minus local mean, about 128.
+
+    Shape: (H, W, 3) → (h, w), the longer side `LONG_SIDE` at most.
+    """
+    height, width = image.shape[:2]
+    scale = min(LONG_SIDE / max(height, width), 1.0)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    log = cv2.LUT(grey, _LOG_TABLE)
+    return np.asarray(cv2.add(cv2.subtract(log, cv2.blur(log, (31, 31))), 128.0, dtype=cv2.CV_8U), np.uint8)
+
+
+def _hidden(boxes: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Which pixels people cover. Shape: (P, 4) → (h, w)."""
+    hidden = np.zeros(shape[:2], bool)
+    for x0, y0, x1, y1 in boxes:
+        dx, dy = _MARGIN * (x1 - x0) + 2, _MARGIN * (y1 - y0) + 2
+        left, top = (max(int(v), 0) for v in (x0 - dx, y0 - dy))
+        hidden[top : max(int(y1 + dy) + 1, 0), left : max(int(x1 + dx) + 1, 0)] = True
+    return hidden
+
+
+def _visible(points: npt.NDArray[np.float32], hidden: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which points (K, 2) lie inside the picture and on nobody. Shape: (K,)."""
+    column, row = np.round(points).astype(int).T
+    inside: npt.NDArray[np.bool_] = (column >= 0) & (row >= 0) & (column < hidden.shape[1]) & (row < hidden.shape[0])
+    inside[inside] = ~hidden[row[inside], column[inside]]
+    return inside
+
+
+def _apply(transform: Array, points: npt.NDArray[Any]) -> Array:
+    """Shape: (3, 3), (K, 2) → (K, 2)."""
+    return np.asarray(points @ transform[:2, :2].T + transform[:2, 2], np.float64)
+
+
+def _corners(size: tuple[int, int], unit: float) -> Array:
+    """Nine points of the small picture: corners, middles of the sides, centre. Shape: (9, 2)."""
+    ys, xs = (np.linspace(0, side / unit, 3) for side in size)
+    return np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
+
+
+def _distance(points: Array, transform_a: Array, transform_b: Array) -> float:
+    """Root mean square of how far apart two transforms take the points (K, 2)."""
+    apart = _apply(transform_a, points) - _apply(transform_b, points)
+    return float(np.sqrt((apart**2).sum(1).mean()))
+
+
+def _longest_run(flags: Sequence[bool]) -> int:
+    """The most flags in a row that are set."""
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return longest

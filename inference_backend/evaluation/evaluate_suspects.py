@@ -1,0 +1,265 @@
+"""Do suspect scores find the joints that are wrong? And the fit of the logistic model that makes them.
+
+    python -m inference_backend.evaluation.evaluate_suspects TEST.npz                  # judge the model
+    python -m inference_backend.evaluation.evaluate_suspects TEST.npz --fit TRAIN.npz  # fit a model, and judge that
+
+A joint is wrong where it is more than 120 mm off, the pelvis of estimate and truth on one place. "Overall" compares all
+joints of all frames, and so rewards knowing that hands are worse than hips; "within each joint" is the mean over the
+joints of what tells a joint's bad frames from its good ones. The pelvis is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from ..errors import BackendError, BadArgument
+from ..skeletons import JOINTS
+from ..suspects import CAUSES, MODEL, CauseHalves, SuspectInputs, SuspectModel, cause_scores, logistic
+from .metrics import auroc
+
+Float = NDArray[np.floating]
+
+WRONG: Final = 0.12
+"""Metres from which a joint counts as wrong."""
+
+RENDERED_FPS: Final = 30.0
+"""Frames per second of the rendered clips."""
+
+_RIDGE: Final = 1e-4
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the streams say of rendered clips, one after the other, and the truth. Camera frame, metres."""
+
+    joints_lifted: Float
+    """(F, 24, 3)"""
+    joints_hmr: Float
+    """(F, 24, 3)"""
+    log_error: Float
+    """(F, 24) natural log of metres."""
+    reprojection: Float
+    """(F, 24) as in `SuspectInputs`."""
+    visibility: Float
+    """(F, 24) 0-1."""
+    joints_true: Float
+    """(F, 24, 3)"""
+    height: Float
+    """(F,) metres, the same in all frames of a clip."""
+    clip: NDArray[np.integer]
+    """(F,) index of the clip that the frame is of; its frames follow each other in time."""
+    joints_fitted: Float | None = None
+    """(F, 24, 3) what the fit over the clip made of the lifted joints. Where given, these are judged, for they are what
+    an artist sees; else the lifted ones."""
+
+
+@dataclass(frozen=True)
+class Discrimination:
+    """How well a number tells wrong joints from right ones, as areas under the ROC curve: 0.5 is chance, 1 always."""
+
+    overall: float
+    """Over all joints of all frames."""
+    within_joint: float
+    """Mean over the joints of the area over a joint's own frames, without joints that are always or never wrong."""
+
+
+@dataclass(frozen=True)
+class SuspectEvaluation:
+    """What `evaluate` finds."""
+
+    frames: int
+    """Frames judged."""
+    wrong: float
+    """Share of the joints that are wrong."""
+    joints: int
+    """Joints that are sometimes wrong and sometimes right, of 23."""
+    score: Discrimination
+    """Of the suspect score."""
+    causes: dict[str, Discrimination]
+    """Of each of `CAUSES` alone."""
+    listed: float
+    """Share of the joints that score at least one half."""
+    precision: float
+    """Share of the listed that are wrong; NaN where none is listed."""
+    recall: float
+    """Share of the wrong that are listed; NaN where none is wrong."""
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Read an .npz whose keys are the fields of `Predictions`; joints_fitted may be left out.
+
+    Raises:
+        BadArgument: no file, no readable archive, a key missing or of another shape, or values that are not finite.
+    """
+    hint = "Make the file with: python -m inference_backend evaluate predict"
+    if not path.is_file():
+        raise BadArgument(f"no predictions at {path}", hint=hint, path=str(path))
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = [field.name for field in dataclasses.fields(Predictions) if field.name in archive.files]
+            arrays = {name: archive[name] for name in names}
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadArgument(f"{path.name} is no readable .npz: {error}", hint=hint, path=str(path)) from error
+    for field in dataclasses.fields(Predictions):
+        if field.name not in arrays and field.default is dataclasses.MISSING:
+            raise BadArgument(f"{path.name} lacks {field.name}", hint=hint, path=str(path), key=field.name)
+    frames = arrays["clip"].size
+    for name, array in arrays.items():
+        want: tuple[int, ...] = (frames, len(JOINTS), 3) if name.startswith("joints_") else (frames, len(JOINTS))
+        want = (frames,) if name in ("height", "clip") else want
+        if frames == 0 or array.shape != want or array.dtype.kind not in ("iu" if name == "clip" else "fiu"):
+            trouble = f"{name} of {path.name} is {array.shape} {array.dtype}, want numbers of shape {want}, F > 0"
+            raise BadArgument(trouble, hint=hint, path=str(path), key=name)
+        if not np.isfinite(array).all():
+            raise BadArgument(f"{name} of {path.name} has values that are not finite", hint=hint, key=name)
+    return Predictions(**arrays)
+
+
+def joint_errors(predictions: Predictions) -> NDArray[np.float64]:
+    """Distance from the truth, pelvis on pelvis, metres. Shape: (F, 24)."""
+    p = predictions
+    judged = (p.joints_lifted if p.joints_fitted is None else p.joints_fitted).astype(np.float64)
+    truth = p.joints_true.astype(np.float64)
+    errors: NDArray[np.float64] = np.linalg.norm((judged - judged[:, :1]) - (truth - truth[:, :1]), axis=-1)
+    return errors
+
+
+def clip_causes(predictions: Predictions, fps: float, halves: CauseHalves | None = None) -> NDArray[np.float64]:
+    """`suspects.cause_scores` of each clip by itself. Shape: (F, 24, 6)."""
+    p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(CAUSES)))
+    for clip in np.unique(p.clip):
+        rows = p.clip == clip
+        fitted = None if p.joints_fitted is None else p.joints_fitted[rows]
+        inputs = SuspectInputs(
+            joints_lifted=p.joints_lifted[rows],
+            joints_hmr=p.joints_hmr[rows],
+            joints_fitted=fitted,
+            log_error=p.log_error[rows],
+            reprojection=p.reprojection[rows],
+            visibility=p.visibility[rows],
+        )
+        out[rows] = cause_scores(inputs, float(p.height[rows][0]), fps, halves or CauseHalves())
+    return out
+
+
+def evaluate(predictions: Predictions, fps: float = RENDERED_FPS, model: SuspectModel = MODEL) -> SuspectEvaluation:
+    """Judge the scores on frames whose truth is known."""
+    causes = clip_causes(predictions, fps)[:, 1:]
+    wrong = joint_errors(predictions)[:, 1:] > WRONG
+    score = logistic(causes @ model.weights + model.intercept)
+    listed = score >= 0.5
+    hits = int((listed & wrong).sum())
+    return SuspectEvaluation(
+        frames=len(wrong),
+        wrong=float(wrong.mean()),
+        joints=int((wrong.any(0) & ~wrong.all(0)).sum()),
+        score=discrimination(score, wrong),
+        causes={name: discrimination(causes[..., c], wrong) for c, name in enumerate(CAUSES)},
+        listed=float(listed.mean()),
+        precision=hits / int(listed.sum()) if listed.any() else math.nan,
+        recall=hits / int(wrong.sum()) if wrong.any() else math.nan,
+    )
+
+
+def discrimination(score: Float, wrong: NDArray[np.bool_]) -> Discrimination:
+    """Areas of a number that is high where a joint is wrong; NaN where nothing can be told. Shape: (F, J) twice."""
+    scores, labels = torch.from_numpy(np.ascontiguousarray(score)), torch.from_numpy(np.ascontiguousarray(wrong))
+    areas = [auroc(scores[:, joint], labels[:, joint]) for joint in range(scores.shape[1])]
+    known = [area for area in areas if not math.isnan(area)]
+    return Discrimination(auroc(scores.reshape(-1), labels.reshape(-1)), sum(known) / len(known) if known else math.nan)
+
+
+def fit(predictions: Predictions, fps: float = RENDERED_FPS) -> SuspectModel:
+    """The logistic model of greatest likelihood with weights ≥ 0, so that its score is the chance of a wrong joint.
+
+    Raises BadArgument where no joint is wrong, or all are.
+    """
+    x = clip_causes(predictions, fps)[:, 1:].reshape(-1, len(CAUSES))
+    y = (joint_errors(predictions)[:, 1:] > WRONG).reshape(-1).astype(np.float64)
+    if not 0 < y.mean() < 1:
+        raise BadArgument(
+            f"{y.mean():.0%} of the joints are wrong: nothing to fit", hint="Use more clips, or another lifter's."
+        )
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        z = x @ parameters[1:] + parameters[0]
+        ridge = np.append(0.0, _RIDGE * parameters[1:])
+        value = np.logaddexp(0, z).mean() - y @ z / len(y) + 0.5 * ridge @ parameters
+        residual = (logistic(z) - y) / len(y)
+        return float(value), np.append(residual.sum(), residual @ x) + ridge
+
+    bounds = [(None, None)] + [(0, None)] * len(CAUSES)
+    best = minimize(loss, np.zeros(1 + len(CAUSES)), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10).x
+    return SuspectModel(*(float(value) for value in best))
+
+
+def refuse_shared_frames(train: Predictions, test: Predictions) -> None:
+    """Raise BadArgument where a frame's truth is in both sets: a model is never judged on what it was fitted to."""
+    rows = [{row.tobytes() for row in p.joints_true.astype(np.float32)} for p in (train, test)]
+    if shared := len(rows[0] & rows[1]):
+        raise BadArgument(
+            f"training and test set have {shared} frames in common", hint="Fit on the training subjects' clips only."
+        )
+
+
+def table(evaluation: SuspectEvaluation) -> str:
+    """The result as Markdown."""
+    e = evaluation
+    lines = ["| area under the ROC curve | overall | within each joint |", "|---|---|---|"]
+    rows = {"**suspect score**": e.score, **{f"{name} alone": row for name, row in e.causes.items()}}
+    lines += [f"| {name} | {row.overall:.3f} | {row.within_joint:.3f} |" for name, row in rows.items()]
+    counted = (
+        f"{e.frames} frames; {e.wrong:.1%} of the joints are wrong; within: {e.joints} joints of {len(JOINTS) - 1}."
+    )
+    at_half = f"Scores ≥ 0.5: {e.listed:.1%} of the joints; precision {e.precision:.2f}, recall {e.recall:.2f}."
+    return "\n".join([*lines, "", counted, at_half])
+
+
+def source(model: SuspectModel) -> str:
+    """The model as the lines that stand in `suspects.py`."""
+    values = [f"    {name}={value:.3f}," for name, value in dataclasses.asdict(model).items()]
+    return "\n".join(["MODEL: Final = SuspectModel(", *values, ")"])
+
+
+def run(test: Path, train: Path | None = None, fps: float = RENDERED_FPS) -> SuspectEvaluation:
+    """Print the table of the test set; with a training set, fit the model to that first and print its coefficients.
+
+    Raises BadArgument as `load_predictions`, `fit` and `refuse_shared_frames`.
+    """
+    judged, model = load_predictions(test), MODEL
+    if train is not None:
+        fitted_to = load_predictions(train)
+        refuse_shared_frames(fitted_to, judged)
+        model = fit(fitted_to, fps)
+        print(source(model), end="\n\n")
+    evaluation = evaluate(judged, fps, model)
+    print(table(evaluation))
+    return evaluation
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Do suspect scores find the joints that are wrong?")
+    parser.add_argument("test", type=Path, help="predictions on the rendered test set (.npz)")
+    parser.add_argument(
+        "--fit", type=Path, metavar="TRAIN", help="predictions on the training set, to fit the model to"
+    )
+    parser.add_argument("--fps", type=float, default=RENDERED_FPS, help="frames per second of the clips")
+    given = parser.parse_args()
+    try:
+        run(given.test, given.fit, given.fps)
+    except BackendError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

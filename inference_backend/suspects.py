@@ -1,0 +1,231 @@
+"""Suspect scores: how likely each joint of each frame is wrong, and why, so that an artist fixes those and not all.
+
+Six signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value, so that no outlier and no
+statistic of the clip is needed), and a logistic model of the six says how likely the joint is more than 120 mm off.
+A frame's score needs the frame and three on either side, no more: a clip can be done in chunks that overlap by
+`CONTEXT`, provided that the bones' lengths are given. Numpy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .skeletons import BONES, JOINTS
+
+Float = NDArray[np.floating]
+
+CONTEXT: Final = 3
+"""Frames before and after a frame that its score looks at."""
+
+CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
+"""The signs of a mistake, in the order of the last axis of `SuspectReport.causes`."""
+
+_SHORTEST_BONE: Final = 0.01
+"""Metres. Changes of a shorter bone are a fraction of this, so that a skeleton with joints on one place has a score."""
+
+
+@dataclass(frozen=True)
+class CauseHalves:
+    """The value of each sign that scores one half."""
+
+    streams_disagree: float = 0.06
+    """Distance between the mesh stream's and the lifted joint, the pelvis of both on one place, in body heights."""
+    reprojection: float = 0.04
+    """Distance to the detection in the picture, times its visibility, in heights of the body in the picture."""
+    bone_length: float = 0.1
+    """Change of the length of a bone that meets at the joint, as a fraction of the length."""
+    jerk: float = 180.0
+    """Third derivative of the joint's place relative to the pelvis, body heights per second³."""
+    visibility: float = 0.5
+    """Visibility; here less scores more: 0 scores 1, and twice this value scores 0."""
+    lifter_error: float = 0.06
+    """What the lifter expects its error to be, in body heights."""
+
+    def __post_init__(self) -> None:
+        for name in CAUSES:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, want a number above 0")
+
+
+@dataclass(frozen=True)
+class SuspectModel:
+    """A logistic model: the score is 1 / (1 + exp(-(intercept + Σ weight · cause)))."""
+
+    intercept: float
+    """What is left when no cause speaks."""
+    streams_disagree: float
+    """Weight of the cause; all weights are ≥ 0, so that a sign never makes a joint less suspect."""
+    reprojection: float
+    """Weight of the cause."""
+    bone_length: float
+    """Weight of the cause."""
+    jerk: float
+    """Weight of the cause."""
+    visibility: float
+    """Weight of the cause."""
+    lifter_error: float
+    """Weight of the cause."""
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(6,) in the order of `CAUSES`."""
+        return np.array([getattr(self, name) for name in CAUSES])
+
+
+MODEL: Final = SuspectModel(
+    intercept=-6.25,
+    streams_disagree=3.0,
+    reprojection=1.0,
+    bone_length=1.0,
+    jerk=0.5,
+    visibility=1.0,
+    lifter_error=6.0,
+)
+"""Chosen so that a joint with every cause at one half scores one half. `evaluation.evaluate_suspects --fit` prints this
+table as fitted to rendered clips."""
+
+
+@dataclass(frozen=True)
+class SuspectInputs:
+    """What the pipeline knows of F frames. Arrays of real numbers, all finite. Camera frame: OpenCV, metres."""
+
+    joints_lifted: Float
+    """(F, 24, 3) what the lifter says."""
+    joints_hmr: Float
+    """(F, 24, 3) what the mesh stream says."""
+    joints_fitted: Float | None
+    """(F, 24, 3) what the fit over the clip made of the lifted joints, whose bones have the take's lengths; or None."""
+    log_error: Float
+    """(F, 24) natural log of the error that the lifter expects of itself, in metres."""
+    reprojection: Float
+    """(F, 24) distance between the placed body's landmarks and the detected ones that show the joint, in heights of the
+    body in the picture. It counts as much as the joint is visible."""
+    visibility: Float
+    """(F, 24) of the detected landmarks that show the joint, 0-1; 0 where nobody was detected."""
+    bone_lengths: Float | None = None
+    """(23,) metres, the take's lengths in the order of `skeletons.BONES`. None: the median over the frames of
+    `joints_fitted`, or of `joints_lifted` where that is None, for which all frames of the clip must be given at once.
+    """
+
+
+@dataclass(frozen=True)
+class SuspectReport:
+    """How likely each joint is wrong, and why."""
+
+    score: NDArray[np.float32]
+    """(F, 24) 0-1, how likely the joint is more than 120 mm off."""
+    causes: NDArray[np.uint8]
+    """(F, 24, 6) 0-255, how strong each of `CAUSES` is; 128 is one half."""
+
+
+def suspects(
+    inputs: SuspectInputs,
+    body_height: float,
+    fps: float,
+    halves: CauseHalves | None = None,
+    model: SuspectModel = MODEL,
+) -> SuspectReport:
+    """Score every joint of every frame. The pelvis is where the joints are measured from: it is never far off itself.
+
+    Args:
+        inputs: F frames in a row, evenly spaced in time.
+        body_height: metres.
+        fps: frames per second.
+        halves: what scores one half; None: the defaults.
+        model: how the causes make a score.
+
+    Raises:
+        ValueError: an array of another shape or with values that are not finite, a height or fps that is not above 0.
+    """
+    causes = cause_scores(inputs, body_height, fps, halves or CauseHalves())
+    score = logistic(causes @ model.weights + model.intercept)
+    return SuspectReport(score.astype(np.float32), np.rint(255 * causes).astype(np.uint8))
+
+
+def cause_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: CauseHalves) -> NDArray[np.float64]:
+    """The features of the model, (F, 24, 6) from 0 to 1 in the order of `CAUSES`. Raises as `suspects`."""
+    _check(inputs, body_height, fps)
+    lifted = (inputs.joints_lifted - inputs.joints_lifted[:, :1]).astype(np.float64)
+    hmr = (inputs.joints_hmr - inputs.joints_hmr[:, :1]).astype(np.float64)
+    signs = {
+        "streams_disagree": np.linalg.norm(lifted - hmr, axis=-1) / body_height,
+        "reprojection": inputs.reprojection.astype(np.float64) * inputs.visibility,
+        "bone_length": length_change(lifted, _bone_lengths(inputs)),
+        "jerk": jerk(lifted, fps) / body_height,
+        "lifter_error": np.exp(inputs.log_error.astype(np.float64)) / body_height,
+    }
+    scores = {name: value / (value + getattr(halves, name)) for name, value in signs.items()}
+    scores["visibility"] = np.clip(1 - inputs.visibility.astype(np.float64) / (2 * halves.visibility), 0, 1)
+    return np.stack([scores[name] for name in CAUSES], -1)
+
+
+def jerk(joints: Float, fps: float) -> NDArray[np.float64]:
+    """Length of the third derivative of each joint's place at each frame, per second³.
+
+    Third differences span four frames; a frame's value is the mean over those it is part of, weighted with its part in
+    each (1, 3, 3, 1), so that a single wrong frame stands out from its neighbours. 0 where F < 4.
+    Shape: (F, 24, 3) → (F, 24).
+    """
+    frames = len(joints)
+    if frames <= CONTEXT:
+        return np.zeros(joints.shape[:2])
+    difference = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1) * fps**3
+    total, parts = np.zeros(joints.shape[:2]), np.zeros((frames, 1))
+    for offset, part in enumerate((1, 3, 3, 1)):
+        total[offset : offset + frames - CONTEXT] += part * difference
+        parts[offset : offset + frames - CONTEXT] += part
+    return total / parts
+
+
+def bone_lengths(joints: Float) -> NDArray[np.float64]:
+    """Lengths of `skeletons.BONES` in each frame. Shape: (F, 24, 3) → (F, 23)."""
+    parent, child = np.array(BONES).T
+    lengths: NDArray[np.float64] = np.linalg.norm(joints[:, child].astype(np.float64) - joints[:, parent], axis=-1)
+    return lengths
+
+
+def length_change(joints: Float, lengths: Float) -> NDArray[np.float64]:
+    """Change of the bones' lengths, as a fraction of them; a joint has that of its worst bone.
+
+    Shape: (F, 24, 3), (23,) metres → (F, 24).
+    """
+    change = np.abs(bone_lengths(joints) - lengths) / np.maximum(lengths, _SHORTEST_BONE)
+    worst = np.zeros(joints.shape[:2])
+    for bone, ends in enumerate(BONES):
+        for joint in ends:
+            np.maximum(worst[:, joint], change[:, bone], out=worst[:, joint])
+    return worst
+
+
+def logistic(x: Float) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * x.astype(np.float64)))
+
+
+def _bone_lengths(inputs: SuspectInputs) -> NDArray[np.float64]:
+    """(23,)"""
+    if inputs.bone_lengths is not None:
+        return inputs.bone_lengths.astype(np.float64)
+    joints = inputs.joints_lifted if inputs.joints_fitted is None else inputs.joints_fitted
+    return np.median(bone_lengths(joints), axis=0) if len(joints) else np.ones(len(BONES))
+
+
+def _check(inputs: SuspectInputs, body_height: float, fps: float) -> None:
+    if not (body_height > 0 and fps > 0):
+        raise ValueError(f"body_height is {body_height} and fps {fps}, want numbers above 0")
+    frames, joints = len(inputs.joints_lifted), len(JOINTS)
+    for field in dataclasses.fields(inputs):
+        array = getattr(inputs, field.name)
+        if array is None:
+            continue
+        points = field.name.startswith("joints_")
+        want = (len(BONES),) if field.name == "bone_lengths" else (frames, joints, 3) if points else (frames, joints)
+        if array.shape != want:
+            raise ValueError(f"{field.name} is {array.shape}, want {want}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{field.name} has values that are not finite")

@@ -1,0 +1,469 @@
+"""Suspect scores: each cause speaks for its own mistake; the evaluation finds what was planted."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from inference_backend.errors import BadArgument
+from inference_backend.evaluation.evaluate_suspects import (
+    Predictions,
+    clip_causes,
+    discrimination,
+    evaluate,
+    fit,
+    joint_errors,
+    load_predictions,
+    run,
+    source,
+    table,
+)
+from inference_backend.skeletons import BONES, JOINTS, PARENTS
+from inference_backend.suspects import (
+    CAUSES,
+    CONTEXT,
+    MODEL,
+    CauseHalves,
+    SuspectInputs,
+    SuspectModel,
+    bone_lengths,
+    cause_scores,
+    jerk,
+    length_change,
+    logistic,
+    suspects,
+)
+
+HEIGHT, FPS = 1.8, 30.0
+WRIST = JOINTS.index("left_wrist")
+PER_FRAME = ("joints_lifted", "joints_hmr", "log_error", "reprojection", "visibility")
+
+
+def path(frames: int, seed: int = 0) -> np.ndarray:
+    """(F, 24, 3) a body that slowly turns, with bones of constant length, 4 m in front of the camera."""
+    rng = np.random.default_rng(seed)
+    joints = np.zeros((24, 3))
+    for joint in range(1, 24):
+        offset = rng.standard_normal(3)
+        joints[joint] = joints[PARENTS[joint]] + 0.2 * offset / np.linalg.norm(offset)
+    angle = 0.02 * np.arange(frames)
+    c, s, o, i = np.cos(angle), np.sin(angle), np.zeros(frames), np.ones(frames)
+    turn = np.stack([c, o, s, o, i, o, -s, o, c], -1).reshape(-1, 3, 3)
+    return joints @ turn.transpose(0, 2, 1) + [0, 0, 4]
+
+
+def good(frames: int = 20, **changed) -> SuspectInputs:
+    """Nothing to find."""
+    joints = path(frames)
+    given = {
+        "joints_lifted": joints,
+        "joints_hmr": joints + np.array([0.1, 0.2, 0.3]),
+        "joints_fitted": None,
+        "log_error": np.full((frames, 24), math.log(0.02)),
+        "reprojection": np.zeros((frames, 24)),
+        "visibility": np.ones((frames, 24)),
+        **changed,
+    }
+    return SuspectInputs(**given)
+
+
+def random_inputs(frames: int, seed: int = 0) -> SuspectInputs:
+    rng = np.random.default_rng(seed)
+    lifted = path(frames, seed) + 0.03 * rng.standard_normal((frames, 24, 3))
+    return SuspectInputs(
+        joints_lifted=lifted,
+        joints_hmr=lifted + 0.05 * rng.standard_normal((frames, 24, 3)),
+        joints_fitted=None,
+        log_error=rng.normal(-3, 0.5, (frames, 24)),
+        reprojection=rng.exponential(0.02, (frames, 24)),
+        visibility=rng.random((frames, 24)),
+        bone_lengths=bone_lengths(path(1, seed))[0],
+    )
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3, 4, 50])
+def test_a_report_of_any_length(frames):
+    report = suspects(good(frames), HEIGHT, FPS)
+    assert report.score.shape == (frames, 24)
+    assert report.score.dtype == np.float32
+    assert report.causes.shape == (frames, 24, len(CAUSES))
+    assert report.causes.dtype == np.uint8
+
+
+def test_nothing_is_suspect_in_a_good_clip():
+    report = suspects(good(), HEIGHT, FPS)
+    assert report.score.max() < 0.05
+    assert report.causes[..., :5].max() <= 2
+
+
+def planted(cause: str) -> SuspectInputs:
+    """The left wrist of frame 10 has the one mistake that the cause tells of, at the value that scores one half."""
+    halves, inputs, at = CauseHalves(), good(), (10, WRIST)
+    joints, hmr = inputs.joints_lifted.copy(), inputs.joints_hmr.copy()
+    if cause == "streams_disagree":
+        hmr[at] += np.array([0.6, 0, 0.8]) * halves.streams_disagree * HEIGHT
+        return good(joints_hmr=hmr)
+    if cause == "bone_length":
+        bone = joints[at] - joints[10, PARENTS[WRIST]]
+        joints[at] += halves.bone_length * bone
+        hand = JOINTS.index("left_hand")
+        joints[10, hand] += halves.bone_length * bone
+        return good(joints_lifted=joints)
+    value = getattr(halves, cause)
+    name, fill = {
+        "reprojection": ("reprojection", value),
+        "visibility": ("visibility", value),
+        "lifter_error": ("log_error", math.log(value * HEIGHT)),
+    }[cause]
+    array = getattr(inputs, name).copy()
+    array[at] = fill
+    return good(**{name: array})
+
+
+@pytest.mark.parametrize("cause", [name for name in CAUSES if name != "jerk"])
+def test_each_cause_speaks_for_its_own_mistake(cause):
+    report, clean = suspects(planted(cause), HEIGHT, FPS), suspects(good(), HEIGHT, FPS)
+    column = CAUSES.index(cause)
+    assert abs(int(report.causes[10, WRIST, column]) - 128) <= 1
+    assert report.score[10, WRIST] > 1.3 * clean.score[10, WRIST]
+    elsewhere = np.ones((20, 24), bool)
+    elsewhere[10] = False
+    assert report.causes[elsewhere, column].max() <= clean.causes[..., column].max()
+
+
+def test_reprojection_counts_as_much_as_the_joint_is_visible():
+    half = CauseHalves().reprojection
+    inputs = good(reprojection=np.full((20, 24), 4 * half), visibility=np.full((20, 24), 0.25))
+    np.testing.assert_allclose(cause_scores(inputs, HEIGHT, FPS, CauseHalves())[..., 1], 0.5)
+
+
+@pytest.mark.parametrize(("visibility", "want"), [(1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.0, 1.0)])
+def test_visibility_scores_its_lack(visibility, want):
+    causes = cause_scores(good(visibility=np.full((20, 24), visibility)), HEIGHT, FPS, CauseHalves())
+    np.testing.assert_allclose(causes[..., CAUSES.index("visibility")], want)
+
+
+def test_jerk_is_the_third_derivative():
+    seconds = np.arange(8)[:, None, None] / 25
+    joints = path(1) + 3 * seconds + seconds**2 + np.array([1.0, 2.0, 2.0]) * seconds**3
+    np.testing.assert_allclose(jerk(joints, 25), 6 * 3, rtol=1e-9)
+
+
+def test_jerk_stands_out_at_the_frame_that_jumps():
+    joints = np.repeat(path(1), 21, 0)
+    joints[10, WRIST, 1] += 0.1
+    found = jerk(joints, FPS)
+    assert found[:, WRIST].argmax() == 10
+    # The third differences that hold frame 10 are (1, 3, 3, 1) × 0.1 m.
+    assert found[10, WRIST] == pytest.approx(0.1 * (1 + 9 + 9 + 1) / 8 * FPS**3)
+    assert found[:, WRIST].nonzero()[0].tolist() == list(range(10 - CONTEXT, 10 + CONTEXT + 1))
+    assert np.delete(found, WRIST, 1).max() == 0
+
+
+def slow_jerk(joints: np.ndarray, fps: float) -> np.ndarray:
+    """Frame by frame, window by window."""
+    out = np.zeros(joints.shape[:2])
+    for joint in range(24):
+        for frame in range(len(joints)):
+            total = parts = 0.0
+            for start in range(frame - 3, frame + 1):
+                if start < 0 or start + 3 >= len(joints):
+                    continue
+                a, b, c, d = joints[start : start + 4, joint]
+                part = (1, 3, 3, 1)[frame - start]
+                total += part * np.linalg.norm(d - 3 * c + 3 * b - a) * fps**3
+                parts += part
+            out[frame, joint] = total / parts
+    return out
+
+
+@pytest.mark.parametrize("frames", [4, 5, 12])
+def test_jerk_equals_its_slow_twin(frames):
+    joints = np.random.default_rng(3).standard_normal((frames, 24, 3))
+    np.testing.assert_allclose(jerk(joints, 24.0), slow_jerk(joints, 24.0), rtol=1e-12)
+
+
+def test_length_change_equals_its_slow_twin():
+    joints = np.random.default_rng(4).standard_normal((6, 24, 3))
+    lengths = np.linspace(0.05, 0.5, 23)
+    want = np.zeros((6, 24))
+    for frame in range(6):
+        for bone, (parent, child) in enumerate(BONES):
+            change = abs(np.linalg.norm(joints[frame, child] - joints[frame, parent]) - lengths[bone]) / lengths[bone]
+            for joint in (parent, child):
+                want[frame, joint] = max(want[frame, joint], change)
+    np.testing.assert_allclose(length_change(joints, lengths), want, rtol=1e-12)
+
+
+def test_the_fitted_pose_gives_the_lengths():
+    joints = path(20)
+    larger = 1.25 * joints
+    column = CAUSES.index("bone_length")
+    causes = cause_scores(good(joints_fitted=larger), HEIGHT, FPS, CauseHalves())[..., column]
+    np.testing.assert_allclose(causes, 0.2 / (0.2 + CauseHalves().bone_length), rtol=1e-9)
+    lengths = bone_lengths(joints)[0]
+    overruled = good(joints_fitted=larger, bone_lengths=lengths)
+    assert cause_scores(overruled, HEIGHT, FPS, CauseHalves())[..., column].max() < 1e-9
+
+
+def test_chunks_that_overlap_by_the_context_give_the_whole():
+    inputs = random_inputs(40)
+    whole = suspects(inputs, HEIGHT, FPS)
+    for start, stop in ((0, 13), (13, 14), (14, 33), (33, 40)):
+        first, last = max(start - CONTEXT, 0), min(stop + CONTEXT, 40)
+        arrays = {name: getattr(inputs, name)[first:last] for name in PER_FRAME}
+        part = suspects(dataclasses.replace(inputs, **arrays), HEIGHT, FPS)
+        rows = slice(start - first, stop - first)
+        np.testing.assert_allclose(part.score[rows], whole.score[start:stop], rtol=1e-6)
+        np.testing.assert_array_equal(part.causes[rows], whole.causes[start:stop])
+
+
+def test_one_wild_frame_changes_only_its_neighbours():
+    inputs = random_inputs(40)
+    before = suspects(inputs, HEIGHT, FPS).score
+    lifted = inputs.joints_lifted.copy()
+    lifted[20] += 5 * np.random.default_rng(1).standard_normal((24, 3))
+    after = suspects(dataclasses.replace(inputs, joints_lifted=lifted), HEIGHT, FPS).score
+    changed = (before != after).any(1).nonzero()[0]
+    assert changed.tolist() == list(range(20 - CONTEXT, 20 + CONTEXT + 1))
+
+
+def test_the_place_of_the_body_does_not_matter_nor_its_size():
+    inputs = random_inputs(12)
+    before = suspects(inputs, HEIGHT, FPS)
+    jump = np.random.default_rng(2).standard_normal((12, 1, 3))
+    moved = dataclasses.replace(inputs, joints_lifted=inputs.joints_lifted + jump)
+    np.testing.assert_allclose(suspects(moved, HEIGHT, FPS).score, before.score, rtol=1e-5)
+    doubled = dataclasses.replace(
+        inputs, joints_lifted=2 * inputs.joints_lifted, joints_hmr=2 * inputs.joints_hmr,
+        bone_lengths=2 * inputs.bone_lengths, log_error=inputs.log_error + math.log(2),
+    )  # fmt: skip
+    np.testing.assert_allclose(suspects(doubled, 2 * HEIGHT, FPS).score, before.score, rtol=1e-5)
+
+
+def test_the_score_is_the_logistic_of_the_weighted_causes():
+    inputs = random_inputs(5)
+    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6)
+    causes = cause_scores(inputs, HEIGHT, FPS, CauseHalves())
+    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(6))
+    np.testing.assert_allclose(suspects(inputs, HEIGHT, FPS, model=model).score, 1 / (1 + np.exp(-z)), rtol=1e-6)
+
+
+def test_the_model_that_is_shipped_only_adds_suspicion():
+    assert (MODEL.weights >= 0).all()
+    assert logistic(np.array(MODEL.intercept)) < 0.05
+    assert logistic(np.array(MODEL.intercept) + MODEL.weights.sum()) > 0.9
+
+
+def test_logistic_does_not_overflow():
+    np.testing.assert_allclose(logistic(np.array([-1e4, 0, 1e4])), [0, 0.5, 1])
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(SuspectInputs)])
+def test_arrays_of_other_shapes_or_without_values_are_refused(name):
+    inputs = dataclasses.replace(good(), joints_fitted=path(20), bone_lengths=np.ones(23))
+    array = getattr(inputs, name).copy()
+    with pytest.raises(ValueError, match=name):
+        suspects(dataclasses.replace(inputs, **{name: array[..., :-1]}), HEIGHT, FPS)
+    array.flat[3] = np.nan
+    with pytest.raises(ValueError, match=f"{name} has values that are not finite"):
+        suspects(dataclasses.replace(inputs, **{name: array}), HEIGHT, FPS)
+
+
+@pytest.mark.parametrize(("height", "fps"), [(0, 30), (1.7, 0), (math.nan, 30), (1.7, -1)])
+def test_height_and_fps_are_above_zero(height, fps):
+    with pytest.raises(ValueError, match="above 0"):
+        suspects(good(), height, fps)
+
+
+def test_halves_are_above_zero():
+    with pytest.raises(ValueError, match="jerk"):
+        CauseHalves(jerk=0)
+
+
+# The evaluation.
+
+
+def synthetic(clips: int = 12, frames: int = 16, seed: int = 0) -> dict[str, np.ndarray]:
+    """Predictions with the rate of mistakes of each joint its own; all signs grow with the mistake, with noise."""
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[np.ndarray]] = {}
+    for clip in range(clips):
+        truth = path(frames, seed * 1000 + clip)
+        often = np.linspace(0.02, 0.2, 24)
+        off = np.where(rng.random((frames, 24)) < often, rng.uniform(0.15, 0.4, (frames, 24)), 0.02)
+        off[:, 0] = 0
+        size = np.exp(0.4 * rng.standard_normal((2, frames, 24))) * (off + 0.02)
+        way = rng.standard_normal((2, frames, 24, 3))
+        way /= np.linalg.norm(way, axis=-1, keepdims=True)
+        rows = {
+            "joints_lifted": truth + off[..., None] * way[0] + [0, 0, 0.5],
+            "joints_hmr": truth + 0.03 * way[1],
+            "log_error": np.log(size[0]),
+            "reprojection": size[1] / HEIGHT,
+            "visibility": np.clip(1 - 2 * off * rng.random((frames, 24)), 0, 1),
+            "joints_true": truth,
+            "height": np.full(frames, HEIGHT),
+            "clip": np.full(frames, clip),
+        }
+        for name, array in rows.items():
+            parts.setdefault(name, []).append(array if name == "clip" else array.astype(np.float32))
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(name: str = "tést predictions.npz", **arrays) -> object:
+        np.savez(tmp_path / name, **arrays)
+        return tmp_path / name
+
+    return save
+
+
+def test_predictions_come_back_as_written(saved):
+    arrays = synthetic(2)
+    predictions = load_predictions(saved(**arrays, more=np.zeros(3)))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(getattr(predictions, name), array)
+    assert predictions.joints_fitted is None
+
+
+@pytest.mark.parametrize("name", list(synthetic(1)))
+def test_predictions_that_lack_an_array_or_have_a_wrong_one_are_refused_by_name(saved, name):
+    arrays = synthetic(1)
+    array = arrays.pop(name)
+    with pytest.raises(BadArgument, match=f"lacks {name}"):
+        load_predictions(saved(**arrays))
+    with pytest.raises(BadArgument, match="joints_lifted" if name == "clip" else name):
+        load_predictions(saved(**arrays, **{name: array[:-1]}))
+    with pytest.raises(BadArgument, match=name):
+        load_predictions(saved(**arrays, **{name: array.astype(str)}))
+    if name != "clip":
+        bad = array.copy()
+        bad.flat[0] = np.inf
+        with pytest.raises(BadArgument, match=f"{name} .* not finite"):
+            load_predictions(saved(**arrays, **{name: bad}))
+
+
+def test_files_that_are_no_predictions_are_refused(tmp_path, saved):
+    with pytest.raises(BadArgument, match="no predictions"):
+        load_predictions(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("not an archive")
+    with pytest.raises(BadArgument, match="readable"):
+        load_predictions(tmp_path / "text.npz")
+    pickled = {**synthetic(1), "clip": np.array([{}], dtype=object)}
+    with pytest.raises(BadArgument, match="readable"):
+        load_predictions(saved(**pickled))
+    whole = saved(**synthetic(1))
+    (tmp_path / "cut.npz").write_bytes(whole.read_bytes()[:-400])
+    with pytest.raises(BadArgument, match="readable"):
+        load_predictions(tmp_path / "cut.npz")
+    with pytest.raises(BadArgument, match="F > 0"):
+        load_predictions(saved(**{name: array[:0] for name, array in synthetic(1).items()}))
+
+
+def test_errors_are_measured_from_the_pelvis_and_on_the_fitted_joints_where_given():
+    arrays = synthetic(1)
+    off = joint_errors(Predictions(**arrays))
+    assert off[:, 0].max() == 0
+    assert off.max() < 0.41  # the half metre of depth is not counted
+    fitted = arrays["joints_true"] + np.float32([1, 2, 3])
+    assert joint_errors(Predictions(**arrays, joints_fitted=fitted)).max() < 1e-5
+
+
+def test_clips_are_scored_by_themselves():
+    arrays = synthetic(3)
+    together = clip_causes(Predictions(**arrays), FPS)
+    rows = arrays["clip"] == 1
+    alone = clip_causes(Predictions(**{name: array[rows] for name, array in arrays.items()}), FPS)
+    np.testing.assert_array_equal(together[rows], alone)
+
+
+def test_discrimination_tells_overall_from_within():
+    # Joint 0 is wrong more often and scores more, but its own frames are scored at random; joint 2 is never wrong.
+    wrong = np.array([[1, 0, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]], bool)
+    score = np.array([[3, 1, 0], [2, 1, 0], [3, 1, 0], [3, 1, 0]], float)
+    found = discrimination(score, wrong)
+    assert found.within_joint == pytest.approx((2 * 0.5 / 3 + 0.5) / 2)
+    pairs = [(a > b) + 0.5 * (a == b) for a in score[wrong] for b in score[~wrong]]
+    assert found.overall == pytest.approx(np.mean(pairs))
+    assert math.isnan(discrimination(score, np.zeros_like(wrong)).within_joint)
+
+
+def test_evaluation_finds_the_planted_mistakes():
+    evaluation = evaluate(Predictions(**synthetic()))
+    assert evaluation.frames == 12 * 16
+    assert evaluation.wrong == pytest.approx(0.11, abs=0.03)
+    assert evaluation.score.overall > 0.9
+    assert evaluation.score.within_joint > 0.9
+    assert all(row.overall > 0.6 for row in evaluation.causes.values())
+    printed = table(evaluation)
+    assert all(name in printed for name in (*CAUSES, f"{evaluation.score.overall:.3f}", "192 frames"))
+
+
+def test_a_score_that_knows_nothing_is_at_chance():
+    arrays = synthetic()
+    rng = np.random.default_rng(9)
+    for name in PER_FRAME:
+        arrays[name] = arrays[name][rng.permutation(len(arrays[name]))]
+    arrays["joints_fitted"] = arrays["joints_true"] + 0.09 * rng.standard_normal(arrays["joints_true"].shape)
+    evaluation = evaluate(Predictions(**arrays))
+    assert evaluation.score.within_joint == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_fit_finds_the_model_that_made_the_labels():
+    arrays = synthetic(30)
+    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0)
+    causes = clip_causes(Predictions(**arrays), FPS)
+    rng = np.random.default_rng(5)
+    wrong = rng.random(causes.shape[:2]) < logistic(causes @ model.weights + model.intercept)
+    wrong[:, 0] = False
+    fitted = arrays["joints_true"] + np.float32([1, 0, 0]) * wrong[..., None]
+    found = fit(Predictions(**arrays, joints_fitted=fitted))
+    # The fitted joints also give the lengths, which the true model does not look at; likelihoods are what must agree.
+    again = clip_causes(Predictions(**arrays, joints_fitted=fitted), FPS)
+
+    def likelihood(given: SuspectModel) -> float:
+        chance = logistic(again @ given.weights + given.intercept)[:, 1:]
+        return float(np.log(np.where(wrong[:, 1:], chance, 1 - chance)).mean())
+
+    assert likelihood(found) > likelihood(model) - 1e-3
+    assert (found.weights >= 0).all()
+    assert found.streams_disagree == pytest.approx(3, abs=1)
+    assert found.lifter_error == pytest.approx(5, abs=1)
+
+
+def test_a_fit_never_gives_a_cause_a_negative_weight():
+    arrays = synthetic()
+    arrays["visibility"] = 1 - arrays["visibility"]
+    assert fit(Predictions(**arrays)).visibility == 0
+
+
+def test_a_fit_to_faultless_predictions_is_refused():
+    arrays = synthetic(1)
+    with pytest.raises(BadArgument, match="nothing to fit"):
+        fit(Predictions(**arrays, joints_fitted=arrays["joints_true"]))
+
+
+def test_run_fits_on_one_set_and_judges_on_another(saved, capsys):
+    train, test = saved("train.npz", **synthetic(seed=1)), saved("test.npz", **synthetic(seed=2))
+    evaluation = run(test, train)
+    printed = capsys.readouterr().out
+    assert evaluation.score.overall > 0.9
+    assert "MODEL: Final = SuspectModel(" in printed
+    assert f"{evaluation.score.within_joint:.3f}" in printed
+    made = source(fit(load_predictions(train)))
+    assert made in printed
+    scope = {"SuspectModel": SuspectModel, "Final": object}
+    exec(made, scope)
+    assert scope["MODEL"].intercept == pytest.approx(fit(load_predictions(train)).intercept, abs=1e-3)
+
+
+def test_a_fit_on_frames_of_the_test_set_is_refused(saved):
+    test = synthetic(seed=2)
+    mixed = {name: np.concatenate([array, test[name][:1]]) for name, array in synthetic(seed=1).items()}
+    with pytest.raises(BadArgument, match="1 frames in common"):
+        run(saved("test.npz", **test), saved("train.npz", **mixed))
