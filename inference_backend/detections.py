@@ -17,10 +17,6 @@ from .disk import replace_file, writing
 from .errors import TakeCorrupt
 from .estimators import FramePoses, PersonPose
 
-MASK_EVERY = 15
-"""Frames between the person masks that are kept: the shape needs only some."""
-
-
 class DetectionStore:
     """A take's unfinished detections. Every method raises DiskFull or OutputNotWritable where the disk refuses."""
 
@@ -36,7 +32,7 @@ class DetectionStore:
     def add(self, position: int, frames: list[FramePoses]) -> None:
         """Keep a run whose first frame is the clip's `position`-th."""
         people = [(f, person) for f, frame in enumerate(frames) for person in frame.people]
-        kept = [i for i, (f, person) in enumerate(people) if (position + f) % MASK_EVERY == 0 and person.mask is not None]
+        kept = [i for i, (_, person) in enumerate(people) if person.mask is not None]
         file = io.BytesIO()
         np.savez(
             file,
@@ -70,7 +66,7 @@ class DetectionStore:
         return out
 
     def frames(self) -> Iterator[FramePoses]:
-        """Every kept frame in order; masks only where they were kept."""
+        """Every kept frame in order, with the masks that the estimator gave."""
         for position in self.positions():
             data = self._load(position)
             masks = {int(i): m for m, i in enumerate(data["masked"])}

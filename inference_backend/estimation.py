@@ -58,13 +58,13 @@ def estimate(
             hint="Choose a start before the clip's end.",
             frames=info.frame_count,
         )
-    known = list(store.frames())[-RUN_FRAMES:] if store.positions() else []
     done = sum(1 for _ in store.frames())
     workers = (os.cpu_count() or 1) if isinstance(preset.workers, str) else int(preset.workers)
     meter.stage("estimate", done, len(indices))
-    if done < len(indices):
+    # A run that is short ends the clip, whatever its header promised.
+    if done < len(indices) and done % RUN_FRAMES == 0:
         run: list[FramePoses] = []
-        stream = estimate_clip(VideoFrames(source), len(indices), workers, before=known, start=done)
+        stream = estimate_clip(VideoFrames(source), len(indices), workers, start=done, before=store.frames())
         with contextlib.closing(stream) as frames:
             for frame in frames:
                 run.append(frame)
@@ -81,7 +81,7 @@ def estimate(
     for frame in store.frames():
         lost += not frame.decoded
         for person in frame.people:
-            book.add(frame.index, person.person, person.box)
+            book.add(frame.index, person.person, person.box, person.presence)
             boxes.setdefault(frame.index, []).append(person.box)
     tracks = choose(book.tracks(info.fps / source.step), wanted(people))
     warnings = []

@@ -107,6 +107,8 @@ def _finished(writer: TakeWriter) -> bool:
 def _solve(writer: TakeWriter, found: Estimation, intrinsics: Intrinsics, preset: SolvePreset, meter: Meter) -> None:
     """Both streams, target pose, calibration and suspects of everyone."""
     body, device = load_default_body(), choose_device(preset.device)
+    # The fit is thousands of tiny operations: waking further threads for each costs more than they bring.
+    torch.set_num_threads(1)
     solver = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
     weights = CalibrationWeights.load(model_path("calibration"))
     sightings = gather(found.frames(), found.tracks, found.indices, found.times)

@@ -56,7 +56,11 @@ class Meter:
     def stage(self, name: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps of the stage are finished. Raises Cancelled where that is asked for."""
         if self._cancelled():
-            raise Cancelled("stopped on request", hint="The same command continues where it stopped.", stage=name)
+            raise Cancelled(
+                "stopped on request",
+                hint="Run the same command again: a reconstruction goes on where it stopped.",
+                stage=name,
+            )
         now = self._clock()
         # Fewer steps than before: the same stage again, for the next person.
         begins = name != self._stage or done < self._last

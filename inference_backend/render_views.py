@@ -20,7 +20,7 @@ Intrinsics: TypeAlias = tuple[float, float, float, float]
 Colour: TypeAlias = tuple[int, int, int]
 
 PALETTE: Final[tuple[Colour, ...]] = (
-    (240, 150, 60), (70, 160, 240), (120, 200, 90), (220, 100, 200), (240, 220, 80), (90, 210, 210),
+    (240, 150, 60), (70, 160, 240), (120, 200, 90), (220, 100, 200), (240, 220, 80), (150, 120, 255),
 )  # fmt: skip
 """Colours of the people in the order of their index, RGB."""
 
@@ -165,9 +165,9 @@ def draw_in_world(
 def write_text(image: Image, text: str, line: int = 0) -> None:
     """A line of text at the top left, readable on any ground, in place."""
     scale = image.shape[0] / 720
-    place = (round(12 * scale), round((32 + 30 * line) * scale))
-    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.75 * scale, colour, thickness, cv2.LINE_AA)
+    x, y = round(12 * scale), round((32 + 30 * line) * scale)
+    for colour, shift in (((0, 0, 0), 1), ((255, 255, 255), 0)):
+        cv2.putText(image, text, (x + shift, y + shift), cv2.FONT_HERSHEY_SIMPLEX, 0.75 * scale, colour, 1, cv2.LINE_AA)
 
 
 def _far_to_near(figures: Sequence[Figure]) -> list[Figure]:

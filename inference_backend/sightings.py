@@ -36,6 +36,11 @@ class Sighting:
     mask_rows: npt.NDArray[np.int64]
     """(M,) the row of each mask."""
 
+    @property
+    def fps(self) -> float:
+        """Mean frame rate; 30 for a single frame."""
+        return mean_fps(self.seconds)
+
 
 def gather(
     frames: Iterable[FramePoses], tracks: tuple[Track, ...], indices: npt.NDArray[np.int64], times: npt.NDArray[np.float64]
@@ -84,6 +89,11 @@ def gather(
             )
         )
     return out
+
+
+def mean_fps(seconds: npt.NDArray[np.float64]) -> float:
+    """Frames per second of these times (F,); 30 where there is only one."""
+    return (len(seconds) - 1) / float(seconds[-1] - seconds[0]) if len(seconds) > 1 else 30.0
 
 
 def interpolate(values: Float, seen: npt.NDArray[np.bool_]) -> Float:

@@ -19,7 +19,7 @@ from .camera import Intrinsics
 from .fit import Fitted, FitSettings, Lifted, fit, posed
 from .generators import MeshEstimate, MeshGenerator, Observation, Silhouettes
 from .lifters import LiftedPose, Lifter
-from .sightings import Sighting
+from .sightings import Sighting, mean_fps
 from .skeletons import PARENTS
 from .solve_preset import SolvePreset
 from .streams import Clock, lift_clip, mesh_clip
@@ -73,7 +73,7 @@ class Solver:
         steady = Observation(clock.to_grid(seen.points), clock.to_grid(seen.confidence), world)
         lifted = lift_clip(self.lifter, steady, clock, preset.height, lambda n: tick("lift", min(n, count), count))
         betas = self.generator.shape(masks, preset.height)
-        mesh = mesh_clip(self.generator, steady, clock, betas, lambda n: tick("mesh", min(n, count), count))
+        mesh = mesh_clip(self.generator, steady, clock, betas)
         return PersonSolve(betas, lifted, mesh, self._target(betas, lifted, seen, seconds, tick))
 
     def _target(
@@ -81,7 +81,7 @@ class Solver:
     ) -> Fitted:
         """The target pose: bone lengths of the take's shape, the path smooth in depth."""
         preset, count = self.preset, len(seconds)
-        fps = (count - 1) / max(float(seconds[-1] - seconds[0]), 1e-6) if count > 1 else self.lifter.fps
+        fps = mean_fps(seconds)
         settings = FitSettings(
             iterations=preset.fit.iterations if preset.fit.enabled else 0,
             reprojection=preset.fit.reprojection,

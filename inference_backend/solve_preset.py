@@ -87,10 +87,10 @@ class CalibrationPreset:
 
 @dataclass(frozen=True)
 class FitPreset:
-    """The fit of one body shape and all poses to the landmarks of the clip."""
+    """The fit of the body's poses to the lifted joints and the landmarks of the clip."""
 
-    enabled: bool = _flag(True, "fit the body to the landmarks of the whole clip")
-    iterations: int = _int(200, 1, 5000, "steps of the optimiser")
+    enabled: bool = _flag(True, "fit the body to the whole clip; else only its bone lengths are made constant")
+    iterations: int = _int(50, 1, 5000, "steps of the optimiser")
     reprojection: float = _float(1.0, 0, 100, "weight of the distance to the 2D landmarks")
     smoothness: float = _float(1.0, 0, 100, "weight of the acceleration; too much rounds off fast motion")
 
@@ -109,26 +109,19 @@ class TrajectoryPreset:
     """The way of the whole body through the world."""
 
     enabled: bool = _flag(True, "estimate the way over the whole clip; else frame by frame")
-    floor: bool = _flag(True, "put the floor where the feet stand")
 
 
 @dataclass(frozen=True)
 class SuspectsPreset:
-    """What makes a joint of a frame suspect: the value of each sign that scores one half."""
+    """Which joints are listed as likely wrong."""
 
     threshold: float = _float(0.5, 0, 1, "score from which a joint is listed", changes_result=False)
-    streams_disagree: float = _float(0.1, 0.001, 10, "metres between the mesh stream's and the target's joint")
-    reprojection: float = _float(0.04, 0.001, 1, "distance to the 2D landmark, in heights of the person in the picture")
-    bone_length: float = _float(0.1, 0.001, 1, "change of the bone's length as a fraction of it")
-    jerk: float = _float(300.0, 1, 100000, "third derivative of the joint's place, m/s³")
-    visibility: float = _float(0.5, 0, 1, "visibility of the joint below which it is suspect")
 
 
 @dataclass(frozen=True)
 class SolvePreset:
     """All settings of a solve."""
 
-    people: int = _int(1, 1, 16, "how many people to solve, the largest in the picture first")
     height: float = _float(1.7, 0.5, 2.5, "height of the people in metres, which sets the scale")
     estimator: str = _word("blazepose", ("blazepose",), "2D pose estimator")
     lifter: str = _word("videopose3d", ("videopose3d",), "2D to 3D lifter")

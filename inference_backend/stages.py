@@ -17,10 +17,11 @@ from .geometry import matrix_to_axis_angle, matrix_to_quaternion
 from .presets import result_settings
 from .progress import Meter
 from .sightings import Sighting, joint_landmarks
-from .skeletons import LANDMARKS, PARENTS, POINT_LANDMARKS
+from .skeletons import PARENTS, POINT_LANDMARKS
 from .solve import PersonSolve, Solver
 from .solve_preset import SolvePreset
-from .suspects import SuspectInputs, suspects
+from .suspect_signs import suspect_inputs
+from .suspects import suspects
 from .take_format import row_hashes
 from .take_writer import TakeWriter
 from .world import estimate_world
@@ -63,7 +64,7 @@ def write_target(writer: TakeWriter, solves: list[PersonSolve], sightings: list[
     """Target poses, and the world that they stand in: of the person who is seen longest."""
     longest = max(range(len(solves)), key=lambda k: len(sightings[k].frames))
     target, confidence = solves[longest].target, sightings[longest].keypoints[..., 2].mean(1)
-    world = estimate_world(target.joints.numpy(), target.points.numpy(), confidence)
+    world = estimate_world(target.joints.numpy(), target.points.numpy(), confidence, sightings[longest].fps)
     for note in world.notes:
         writer.warn(note)
     writer.write_array("world", world.matrix)
@@ -88,7 +89,9 @@ def calibrate_person(
         vertices = torch.from_numpy(np.array(stored.array("vertices_hmr")[rows]))
         joints = torch.from_numpy(np.array(stored.array("joints_hmr")[rows]))
         target, points = solve.target.joints[rows], solve.target.points[rows]
-        calibrated, rotations = calibrate_batch(solver, preset, weights, vertices, joints, target, points, solve.mesh.pose[rows])
+        calibrated, rotations = calibrate_batch(
+            solver, preset, weights, vertices, joints, target, points, solve.mesh.pose[rows]
+        )
         hashes = row_hashes(parameters, joints.numpy(), target.numpy(), points.numpy())
         made = {"vertices": calibrated.numpy(), "rotations": rotations.numpy(), "calibrated_hash": hashes}
         writer.write_rows(person, "calibrate", start, made)
@@ -119,7 +122,14 @@ def calibrate_batch(
     )
     strength = None if chosen.strength == 1 else torch.full((len(PARENTS),), chosen.strength)
     calibrated = calibrate(
-        vertices, joints, target, weights, rotations=turns, form=chosen.form, strength=strength, non_rigid=chosen.non_rigid
+        vertices,
+        joints,
+        target,
+        weights,
+        rotations=turns,
+        form=chosen.form,
+        strength=strength,
+        non_rigid=chosen.non_rigid,
     )
     return calibrated, matrix_to_quaternion(skeleton_rotations(pose, PARENTS, turns))
 
@@ -135,46 +145,10 @@ def find_suspects(
 ) -> None:
     """Which joints of which frames are likely wrong, and why."""
     count = len(sighting.frames)
-    seconds = float(sighting.seconds[-1] - sighting.seconds[0])
-    fps = (count - 1) / seconds if seconds > 0 else solver.lifter.fps
     inputs = suspect_inputs(solver, solve, sighting.keypoints, intrinsics)
-    report = suspects(inputs, solver.preset.height, fps)
+    report = suspects(inputs, solver.preset.height, sighting.fps)
     _write(writer, person, "suspects", {"suspect": report.score, "suspect_causes": report.causes})
     meter.stage("suspects", count, count)
-
-
-def suspect_inputs(
-    solver: Solver, solve: PersonSolve, keypoints: np.ndarray, intrinsics: Intrinsics  # type: ignore[type-arg]
-) -> SuspectInputs:
-    """What the suspect score is made from. Shape: keypoints (F, 33, 3) px, confidence."""
-    body, target = solver.body, solve.target
-    shown = joint_landmarks()
-    errors = []
-    for start in range(0, len(keypoints), 1024):
-        rows = slice(start, start + 1024)
-        joints, landmarks, _ = solver.rig_seen.pose(target.local_rotations[rows], solve.betas[None])
-        landmarks = landmarks + (target.root[rows] - joints[:, 0])[:, None]
-        pixels = intrinsics.project(landmarks.numpy())
-        stature = intrinsics.fx * float(body.stature(solve.betas[None])[0]) / np.maximum(target.root[rows, 2].numpy(), 0.1)
-        errors.append(np.linalg.norm(pixels - keypoints[rows, :, :2], axis=-1) / stature[:, None])
-    error = np.concatenate(errors).reshape(-1, len(LANDMARKS))
-    # A landmark that was not seen says nothing of the fit.
-    weight = keypoints[..., 2] + 1e-3
-    reprojection = (error * weight) @ shown.T / (weight @ shown.T)
-    return SuspectInputs(
-        joints_lifted=solve.lifted.joints.numpy(),
-        joints_hmr=_mesh_joints(solver, solve),
-        joints_fitted=target.joints.numpy(),
-        log_error=solve.lifted.log_error.numpy(),
-        reprojection=reprojection.astype(np.float32),
-        visibility=keypoints[..., 2] @ shown.T,
-    )
-
-
-def _mesh_joints(solver: Solver, solve: PersonSolve) -> np.ndarray:  # type: ignore[type-arg]
-    """The mesh stream's joints in every frame. Shape: (F, 24, 3)."""
-    joints, _, _ = solver.rig.pose(solve.mesh.pose, solve.betas[None])
-    return (joints + (solve.mesh.root - joints[:, 0])[:, None]).numpy()
 
 
 def _done(writer: TakeWriter, person: int, stage: str) -> int:

@@ -72,15 +72,12 @@ def lift_clip(lifter: Lifter, seen: Observation, clock: Clock, height: float, ti
     )
 
 
-def mesh_clip(
-    generator: MeshGenerator, seen: Observation, clock: Clock, betas: Tensor, tick: Callable[[int], None]
-) -> MeshEstimate:
+def mesh_clip(generator: MeshGenerator, seen: Observation, clock: Clock, betas: Tensor) -> MeshEstimate:
     """The 3D mesh stream's pose and place on every frame (section 3.2, "3D Mesh Stream")."""
     parts = []
-    for part, inner, done in _windows(seen):
+    for part, inner, _ in _windows(seen):
         estimate = generator.pose(part, betas)
         parts.append([estimate.pose[inner], estimate.root[inner]])
-        tick(done)
     pose, root = (torch.cat(column) for column in zip(*parts, strict=True))
     return MeshEstimate(clock.rotations_to_frames(pose), clock.to_frames(root))
 

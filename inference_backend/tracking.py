@@ -12,7 +12,8 @@ import numpy.typing as npt
 from .errors import NoPersonFound
 
 MIN_OVERLAP: Final = 0.2
-"""Boxes of one person in neighbouring frames overlap by at least this (intersection over union)."""
+"""Squares around one person's boxes, seen a short while apart, overlap by at least this (intersection over union):
+the person moved sideways by two thirds of their height at most."""
 
 MIN_SECONDS: Final = 0.5
 """A track that was seen for less is spurious."""
@@ -33,17 +34,25 @@ def overlaps(boxes_a: npt.NDArray[Any], boxes_b: npt.NDArray[Any]) -> npt.NDArra
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0), np.float64)
 
 
+def squares(boxes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Boxes (N, 4) widened about their centres to squares (N, 4): a standing person's box is too narrow to meet
+    itself again a few steps on."""
+    low, high = np.asarray(boxes[:, :2], np.float64), np.asarray(boxes[:, 2:], np.float64)
+    middle, half = (low + high) / 2, (high - low).max(axis=1, keepdims=True) / 2
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
 def associate(
     boxes_a: npt.NDArray[Any], boxes_b: npt.NDArray[Any], min_overlap: float = MIN_OVERLAP
 ) -> list[tuple[int, int]]:
-    """Pairs (index in A, index in B) with the largest sum of overlaps, each box in one pair at most.
+    """Pairs (index in A, index in B) with the largest sum of overlaps of `squares`, each box in one pair at most.
 
     Args:
         boxes_a: (A, 4). boxes_b: (B, 4). min_overlap: pairs below are no pairs.
     """
     if len(boxes_a) == 0 or len(boxes_b) == 0:
         return []
-    overlap = overlaps(boxes_a, boxes_b)
+    overlap = overlaps(squares(boxes_a), squares(boxes_b))
     if min(overlap.shape) == 1:
         i, j = np.unravel_index(np.argmax(overlap), overlap.shape)
         return [(int(i), int(j))] if overlap[i, j] >= min_overlap else []

@@ -24,6 +24,9 @@ _EDGES = (
 )  # fmt: skip
 """Landmark pairs whose lengths in the picture make the body's size."""
 
+FARTHEST = 5.0
+"""Sizes of the body from its pelvis: no landmark is further off, but by a mistake."""
+
 CENTRE_FRAMES, SIZE_FRAMES = 9, 31
 """Frames that the virtual camera's axis and the size are averaged over."""
 
@@ -58,9 +61,9 @@ def normalise(points: Tensor, confidence: Tensor, world: Tensor | None) -> Norma
     rays = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ turn.transpose(-1, -2)
     seen = rays[..., :2] / rays[..., 2:].clamp_min(0.1)
     a, b = (torch.tensor([edge[i] for edge in _EDGES], device=points.device) for i in (0, 1))
-    extent = (seen[:, :, a] - seen[:, :, b]).square().sum((-1, -2)).clamp_min(1e-12).sqrt()
+    extent = (seen[:, :, a] - seen[:, :, b]).square().sum((-1, -2)).clamp_min(1e-8).sqrt()
     size = moving_average(extent[..., None], SIZE_FRAMES)[..., 0]
-    q = seen / size[..., None, None]
+    q = (seen / size[..., None, None]).clamp(-FARTHEST, FARTHEST)
     hint = torch.zeros(*q.shape[:-1], 3, dtype=q.dtype, device=q.device) if world is None else world / _HINT_HEIGHT
     context = torch.stack(
         [torch.full_like(size, 0.0 if world is None else 1.0), turn[..., 0, 2], turn[..., 1, 2], size.log() / 2 + 0.7], -1

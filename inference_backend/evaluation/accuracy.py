@@ -20,13 +20,15 @@ from ..body import load_default_body
 from ..calibration import calibrate
 from ..calibration_rotations import Form, bone_rotations
 from ..calibration_weights import CalibrationWeights
+from ..camera import Intrinsics
 from ..generators import Observation, Silhouettes
 from ..generators.proxy import Proxy
 from ..geometry import axis_angle_to_matrix
 from ..lifters.videopose3d import VideoPose3D
 from ..skeletons import LANDMARKS, POINT_LANDMARKS
-from ..solve import Solver, into_square
+from ..solve import PersonSolve, Solver, into_square
 from ..solve_preset import SolvePreset
+from ..suspect_signs import suspect_inputs
 from ..training.lifting_data import RenderedSet, Truth
 from ..weights import model_path
 from .metrics import (
@@ -181,11 +183,10 @@ class Evaluator:
             data.confidence[clip][rows],
         )
 
-    def _prediction(self, clip: int, solver: Solver, solve, true_joints: Tensor) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def,type-arg]
+    def _prediction(
+        self, clip: int, solver: Solver, solve: PersonSolve, true_joints: Tensor
+    ) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
         """What the suspect score sees, and the truth."""
-        from ..camera import Intrinsics
-        from ..stages import suspect_inputs
-
         data = self.data
         fx, fy, cx, cy = data.intrinsics[clip].tolist()
         intrinsics = Intrinsics(fx, fy, cx, cy, int(data.size[clip, 0]), int(data.size[clip, 1]), "field")

@@ -137,7 +137,7 @@ def joint_errors(predictions: Predictions) -> NDArray[np.float64]:
     return errors
 
 
-def clip_causes(predictions: Predictions, fps: float, halves: CauseHalves | None = None) -> NDArray[np.float64]:
+def clip_causes(predictions: Predictions, fps: float) -> NDArray[np.float64]:
     """`suspects.cause_scores` of each clip by itself. Shape: (F, 24, 6)."""
     p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(CAUSES)))
     for clip in np.unique(p.clip):
@@ -151,7 +151,7 @@ def clip_causes(predictions: Predictions, fps: float, halves: CauseHalves | None
             reprojection=p.reprojection[rows],
             visibility=p.visibility[rows],
         )
-        out[rows] = cause_scores(inputs, float(p.height[rows][0]), fps, halves or CauseHalves())
+        out[rows] = cause_scores(inputs, float(p.height[rows][0]), fps, CauseHalves())
     return out
 
 

@@ -47,10 +47,10 @@ def decode(output: Tensor, seen: Normalised, placement: Tensor) -> Prediction:
     """
     batch, _, frames = output.shape
     out = output.transpose(1, 2)
-    log_depth = out[..., 0]
+    log_depth = out[..., 0].clamp(-3.0, 2.0)
     z = out[..., 1 : 1 + TARGETS]
     offset = out[..., 1 + TARGETS : 1 + 3 * TARGETS].reshape(batch, frames, TARGETS, 2)
-    log_error = out[..., 1 + 3 * TARGETS : 1 + 4 * TARGETS] - 3.5
+    log_error = (out[..., 1 + 3 * TARGETS : 1 + 4 * TARGETS] - 3.5).clamp(-6.0, 1.0)
     sixd = out[..., 1 + 4 * TARGETS :].reshape(batch, frames, len(JOINTS), 6)
     z = z - z[..., :1]
     base = placement @ seen.points

@@ -82,7 +82,10 @@ def train(settings: LifterTraining) -> None:
         loss, figures = loss_of(network, batch, data.rng, settings.device)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        size = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        if not torch.isfinite(size):
+            print(f"step {step}: a gradient without bound; left out", flush=True)
+            continue
         optimiser.step()
         blend(average, network, min(0.999, step / (step + 100)))
         running += figures

@@ -36,7 +36,7 @@ class ProxyTraining:
     out: Path
     """The weight file to write; the checkpoint lies beside it."""
     minutes: float = 25.0
-    """Length of the whole training, a third of it for the shape."""
+    """Length of this training, a third of it for the shape; with a checkpoint beside `out`, two thirds for the pose."""
     batch: int = 24
     """Windows a step of the pose, half of them rendered."""
     learning_rate: float = 7e-4
@@ -60,6 +60,7 @@ def train(settings: ProxyTraining) -> None:
         train_shape(network, data, settings, settings.minutes / 3)
         torch.save(network.state_dict(), checkpoint)
     train_pose(network, data, settings, settings.minutes * 2 / 3)
+    torch.save(network.state_dict(), checkpoint)
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"network": {k: v.half() for k, v in network.state_dict().items()}}, settings.out)
 
@@ -68,12 +69,8 @@ def train_pose(network: ProxyNetwork, data: LiftingData, settings: ProxyTraining
     """θ and the camera: rotations, joints and landmarks of the posed body, and the picture they make."""
     model = network.pose
     rig = data.truth.rig
-    # The mean that the iteration starts from.
-    batch = data.synthetic(32)
-    view = normalise(batch.points, batch.confidence, batch.world)
-    turned = view.turn[:, :, None] @ batch.rotations
-    mean = matrix_to_sixd(local_of(turned.flatten(0, 1), rig)).mean(0).flatten()
-    model.mean.copy_(torch.cat([mean, torch.tensor([-0.45, 0.0, 0.0])]))
+    if not bool(model.mean.any()):
+        model.mean.copy_(mean_state(data))
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     begun = noted = time.monotonic()
     while (progress := (time.monotonic() - begun) / (minutes * 60)) < 1:
@@ -104,6 +101,15 @@ def train_pose(network: ProxyNetwork, data: LiftingData, settings: ProxyTraining
         if time.monotonic() - noted > 60:
             noted = time.monotonic()
             print(f"pose {progress:.0%} joints {distance * 1000:.1f} mm, held back {validate(network, data):.1f}", flush=True)
+
+
+def mean_state(data: LiftingData) -> Tensor:
+    """The mean that the iteration starts from, over synthetic views. Shape: (STATE,)."""
+    batch = data.synthetic(32)
+    view = normalise(batch.points, batch.confidence, batch.world)
+    turned = view.turn[:, :, None] @ batch.rotations
+    sixd = matrix_to_sixd(local_of(turned.flatten(0, 1), data.truth.rig)).mean(0).flatten()
+    return torch.cat([sixd, torch.tensor([-0.45, 0.0, 0.0])])
 
 
 def local_of(rotations: Tensor, rig: PointRig) -> Tensor:

