@@ -5,7 +5,7 @@
 #   make test lint             tests; style and types
 #   make evaluate bench        the tables of the README
 
-DEMO_CLIP ?= assets/demo/demo.mp4
+DEMO_CLIP ?= demo/demo.mp4
 CLIP ?= $(DEMO_CLIP)
 OUT ?= out
 ARGS ?=

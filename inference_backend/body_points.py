@@ -1,61 +1,81 @@
 """A few points of a body, skinned without its other vertices: exact, differentiable and cheap on whole sequences.
 
-A point is a fixed combination of vertices, Σ_n L_kn v_n, and a skinned vertex is Σ_j w_nj (R_j v_n + t_j). So a
-skinned point is Σ_j R_j a_kj + b_kj t_j with a_kj = Σ_n L_kn w_nj v_n, linear in the betas, and b_kj = Σ_n L_kn w_nj.
+A point is a fixed combination of vertices, Σ_n L_kn v_n, and a skinned vertex is Σ_j w_nj (R_j v_n + t_j), where t_j
+takes the rest joint r_j to its place. That place is the root's plus the bones on the way, each turned by its parent's
+R. So joints and points alike are root + Σ_j R_j a_kj, with *arms* a_kj that depend on the betas alone, linearly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .body import BodyModel
-from .skinning import Regressor, forward_kinematics
+from .errors import BodyInvalid
+from .skinning import Regressor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PointRig:
-    """Joints and K points of a body without pose blend shapes, from rotations and betas alone."""
+    """J joints and K points of a body without pose blend shapes, from rotations and betas alone."""
 
-    anchors: Tensor
-    """(K, J, 3): a_kj of the mean shape."""
-    anchor_directions: Tensor
-    """(K, J, 3, S): change of a_kj with each of the betas."""
+    arms: Tensor
+    """(J + K, J, 3): a_kj of the mean shape, of the joints and then of the points."""
+    arm_directions: Tensor
+    """(J + K, J, 3, S): change of a_kj with each of the betas."""
     shares: Tensor
-    """(K, J): b_kj."""
+    """(K, J): Σ_n L_kn w_nj, how much of each point goes with each joint."""
     joints: Tensor
     """(J, 3): rest joints of the mean shape."""
     joint_directions: Tensor
     """(J, 3, S): change of the rest joints with each of the betas."""
     parents: tuple[int, ...]
-    """Parent of each joint, -1 at the root."""
+    """Parent of each joint, before its child; -1 at the root."""
 
     @classmethod
-    def of(cls, body: BodyModel, points: Regressor) -> PointRig:
-        """The rig of the points that a regressor of vertices defines."""
+    def of(cls, body: BodyModel, points: Regressor, offsets: Tensor | None = None) -> PointRig:
+        """The rig of the points that a regressor of vertices defines.
+
+        Args:
+            points: K rows of weights, each summing to 1.
+            offsets: (K, 3) metres from there, in the rest frame of the joint that the point goes with most.
+        """
         if body.posedirs is not None:
             raise ValueError("a body with pose blend shapes moves its vertices beyond skinning: use body.pose")
-        weights = body.weights[points.columns]
-        share = torch.einsum("kn,nj->kj", points.matrix, weights)
-        anchors = torch.einsum("kn,nj,na->kja", points.matrix, weights, body.template[points.columns])
-        directions = torch.einsum("kn,nj,nas->kjas", points.matrix, weights, body.shapedirs[points.columns])
-        joint_directions = body.joint_regressor(body.shapedirs.permute(2, 0, 1)).permute(1, 2, 0)
+        if ((points.matrix.sum(1) - 1).abs() > 1e-4).any():
+            raise ValueError("points: the weights of a point must sum to 1, or it does not move with the body")
+        weights, template, shapedirs = (t[points.columns] for t in (body.weights, body.template, body.shapedirs))
+        shares = points.matrix @ weights
+        anchors = torch.einsum("kn,nj,na->kja", points.matrix, weights, template)
+        directions = torch.einsum("kn,nj,nas->kjas", points.matrix, weights, shapedirs)
+        if offsets is not None:
+            anchors[torch.arange(len(anchors)), shares.argmax(1)] += offsets
         joints = body.joint_regressor(body.template)
-        return cls(anchors, directions, share, joints, joint_directions, body.parents)
+        joint_directions = body.joint_regressor(body.shapedirs.permute(2, 0, 1)).permute(1, 2, 0)
+        return cls(
+            arms=_arms(anchors[..., None], shares, joints[..., None], body.parents)[..., 0],
+            arm_directions=_arms(directions, shares, joint_directions, body.parents),
+            shares=shares,
+            joints=joints,
+            joint_directions=joint_directions,
+            parents=body.parents,
+        )
 
     @classmethod
     def of_landmarks(cls, body: BodyModel, *, as_seen: bool) -> PointRig:
-        """The rig of BlazePose's landmarks: at their anatomical places, or where BlazePose sees them."""
-        assert body.landmark_regressor is not None
-        rig = cls.of(body, body.landmark_regressor)
-        if not as_seen or body.landmark_offsets is None:
-            return rig
-        anchors = rig.anchors.clone()
-        rows = torch.arange(len(anchors))
-        anchors[rows, rig.shares.argmax(1)] += body.landmark_offsets
-        return replace(rig, anchors=anchors)
+        """The rig of BlazePose's landmarks: at their anatomical places, or where BlazePose sees them.
+
+        Raises BodyInvalid where the body has none.
+        """
+        if body.landmark_regressor is None:
+            raise BodyInvalid(
+                f"the body {body.name!r} has no landmark_regressor",
+                hint="load it with load_smpl, which derives the regressors from the default body",
+                key="landmark_regressor",
+            )
+        return cls.of(body, body.landmark_regressor, body.landmark_offsets if as_seen else None)
 
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Shape: (B, S) → (B, J, 3)."""
@@ -66,12 +86,57 @@ class PointRig:
 
         Shape: local_rotations (B, J, 3, 3), betas (B or 1, S) → (B, J, 3), (B, K, 3), (B, J, 3, 3). Metres.
         """
-        rest = self.rest_joints(betas)
-        rotations, joints = forward_kinematics(local_rotations, rest, self.parents)
-        offsets = joints - (rotations @ rest[..., None])[..., 0]
-        anchors = self.anchors + torch.einsum("kjas,bs->bkja", self.anchor_directions, betas)
+        batch, count = len(local_rotations), len(self.parents)
+        if local_rotations.shape[1:] != (count, 3, 3):
+            raise ValueError(f"local_rotations: found {tuple(local_rotations.shape)}, want (B, {count}, 3, 3)")
+        shapes = self.joint_directions.shape[-1]
+        if betas.ndim != 2 or len(betas) not in (1, batch) or betas.shape[1] != shapes:
+            raise ValueError(f"betas: found {tuple(betas.shape)}, want (1 or {batch}, {shapes})")
+        rotations = compose(local_rotations, self.parents)
+        arms = self.arms + torch.einsum("kjas,bs->bkja", self.arm_directions, betas)
         if len(betas) == 1:
-            points = torch.einsum("bjac,kjc->bka", rotations, anchors[0])
+            places = torch.einsum("bjac,kjc->bka", rotations, arms[0])
         else:
-            points = torch.einsum("bjac,bkjc->bka", rotations, anchors)
-        return joints, points + torch.einsum("kj,bja->bka", self.shares, offsets), rotations
+            places = torch.einsum("bjac,bkjc->bka", rotations, arms)
+        places = places.contiguous() + self.rest_joints(betas)[:, :1]
+        return places[:, :count], places[:, count:], rotations
+
+
+def compose(local_rotations: Tensor, parents: tuple[int, ...]) -> Tensor:
+    """Global rotations, all joints of one depth at a time. `skinning.forward_kinematics` is its readable twin.
+
+    Shape: (B, J, 3, 3) → (B, J, 3, 3).
+    """
+    levels = _levels(parents)
+    order = [joint for level in levels for joint in level]
+    # SMPL's joints come level by level already.
+    sorted_already = order == list(range(len(order)))
+    ordered = local_rotations if sorted_already else local_rotations[:, order]
+    parts = list(torch.split(ordered, [len(level) for level in levels], 1))
+    for depth in range(1, len(levels)):
+        above = [levels[depth - 1].index(parents[joint]) for joint in levels[depth]]
+        rows = torch.tensor(above, device=local_rotations.device)
+        parts[depth] = parts[depth - 1].index_select(1, rows) @ parts[depth]
+    rotations = torch.cat(parts, 1)
+    return rotations if sorted_already else rotations[:, [order.index(joint) for joint in range(len(order))]]
+
+
+def _levels(parents: tuple[int, ...]) -> list[list[int]]:
+    """The joints by their distance from the root."""
+    depths = [0]
+    for parent in parents[1:]:
+        depths.append(depths[parent] + 1)
+    return [[j for j, depth in enumerate(depths) if depth == level] for level in range(max(depths) + 1)]
+
+
+def _arms(anchors: Tensor, shares: Tensor, rest: Tensor, parents: tuple[int, ...]) -> Tensor:
+    """a_kj of joints and points: bones on the way to a joint; of a point, its own anchors in place of the rest joints.
+
+    Shape: anchors Σ_n L_kn w_nj v_n (K, J, 3, S), shares (K, J), rest joints (J, 3, S) → (J + K, J, 3, S).
+    """
+    joints = rest.new_zeros(len(parents), *rest.shape)
+    for joint, parent in enumerate(parents[1:], start=1):
+        joints[joint] = joints[parent]
+        joints[joint, parent] += rest[joint] - rest[parent]
+    points = anchors - shares[..., None, None] * rest + torch.einsum("km,mjas->kjas", shares, joints)
+    return torch.cat([joints, points])

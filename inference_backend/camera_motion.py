@@ -1,4 +1,4 @@
-"""Whether the camera moves, told from the picture outside of the people while the clip is read.
+"""Whether the camera moves, told from the picture outside of the people while the clip is read for them.
 
 Corner points of a first frame are found again in later ones (Lucas & Kanade's optical flow, pyramidal), always against
 that *key frame*, so that nothing drifts and a slow pan adds up until it shows. Two explanations compete for where they
@@ -9,16 +9,14 @@ logarithm of the picture without its low frequencies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from .video import VideoInfo, VideoSource, read
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +56,7 @@ class CameraMotionReport:
     """How fast the picture moves on average in the frames counted by `share`, pixels of the original size; 0 where
     the camera is still."""
     share: float
-    """Share of the frames judged in which the picture is not where it was at the start (of the run looked at)."""
+    """Share of the frames judged in which the picture is not where it was at the start."""
     first_frame: int | None
     """Index in the footage of the first frame in which it has moved."""
     judged: int
@@ -68,38 +66,32 @@ class CameraMotionReport:
 
 
 class CameraMotion:
-    """Watches one run of consecutive frames. Keeps one small picture, and a hundred bytes a look."""
+    """Watches one clip. Keeps one small picture, and a hundred bytes a look."""
 
-    def __init__(self, every: int = 3) -> None:
-        """`every`: look at the first of every so many frames that `update` is given."""
-        if every < 1:
-            raise ValueError(f"every: found {every}, want at least 1")
-        self._every = every
-        self._count = 0
+    def __init__(self) -> None:
         self._size: tuple[int, int] | None = None
         self._key: _Key | None = None
         self._path: list[tuple[int, bool, float]] = []  # index, whether moved, pixels from the look before, per frame
         self._last: tuple[int, Array] | None = None  # index and place of the last frame that was judged
         self._looks = 0
 
-    def update(self, index: int, image: npt.NDArray[np.uint8], boxes: npt.NDArray[Any] | Sequence[Any]) -> None:
-        """The next frame. Undecodable ones are left out.
+    def look(
+        self, index: int, picture: npt.NDArray[np.uint8], factor: int, boxes: npt.NDArray[Any] | Sequence[Any]
+    ) -> None:
+        """The next look, `EVERY_SECONDS` after the one before. Undecodable frames are left out.
 
         Args:
-            index: in the footage, ascending.
-            image: (H, W, 3) RGB, uint8, upright; the same size in every frame.
-            boxes: (P, 4) x0, y0, x1, y1 in pixels of the image, around everyone.
+            index: of the frame in the footage, ascending.
+            picture: (h, w) uint8, `flattened`; the same size in every frame.
+            factor: `reduction` of the frame.
+            boxes: (P, 4) x0, y0, x1, y1 in pixels of the frame, around everyone.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"image: found {image.dtype} {image.shape}, want uint8 (H, W, 3)")
-        if self._size not in (None, image.shape[:2]):
-            raise ValueError(f"image: found {image.shape[:2]}, the frames before had {self._size}")
-        self._size = (image.shape[0], image.shape[1])
-        self._count += 1
-        if (self._count - 1) % self._every:
-            return
+        if picture.ndim != 2 or picture.dtype != np.uint8:
+            raise ValueError(f"picture: found {picture.dtype} {picture.shape}, want uint8 (h, w)")
+        if self._size not in (None, picture.shape):
+            raise ValueError(f"picture: found {picture.shape}, the frames before had {self._size}")
+        self._size = (picture.shape[0], picture.shape[1])
         self._looks += 1
-        picture, factor = flattened(image)
         hidden = _hidden(np.asarray(boxes, np.float64).reshape(-1, 4) / factor, picture.shape)
         if self._key is None:
             self._key = _Key.at(picture, hidden, np.eye(3))
@@ -177,48 +169,32 @@ class _Key:
         return self.now
 
 
-def merge(reports: Iterable[CameraMotionReport]) -> CameraMotionReport:
-    """One report of a clip that was watched in runs, each against its own first frame."""
-    every = list(reports)
-    moving = [one for one in every if one.moving]
-    judged, looks = sum(one.judged for one in every), sum(one.looks for one in every)
-    if not moving:
-        return CameraMotionReport(False, 0.0, 0.0, None, judged, looks)
-    moved = np.array([one.share * one.judged for one in moving])
-    speed = float(np.average([one.pixels_per_frame for one in moving], weights=moved))
-    first = min(one.first_frame for one in moving if one.first_frame is not None)
-    return CameraMotionReport(True, speed, float(moved.sum() / judged), first, judged, looks)
+def looks_every(fps: float) -> int:
+    """At which of so many frames to look, of a clip of `fps` frames a second."""
+    return max(1, round(EVERY_SECONDS * fps))
 
 
-def watch_camera(
-    source: VideoSource, info: VideoInfo, boxes: Mapping[int, Sequence[npt.NDArray[Any]]]
-) -> CameraMotionReport:
-    """Reads a clip for its camera alone. Who decodes the frames anyway feeds a `CameraMotion` instead.
+def reduction(height: int, width: int) -> int:
+    """The whole number that divides a picture's longer side to about `LONG_SIDE`.
 
-    Args:
-        source: which frames of which clip. info: of the clip.
-        boxes: index in the footage → the boxes (4,) of everyone in that frame.
+    Averaging whole blocks of pixels takes half a millisecond, other sizes take five.
     """
-    every = max(1, round(EVERY_SECONDS * info.fps / source.step))
-    motion = CameraMotion(every=1)
-    for frame in read(replace(source, step=source.step * every)):
-        if frame.image is not None:
-            motion.update(frame.index, frame.image, boxes.get(frame.index, ()))
-    return motion.result()
+    return max(1, round(max(height, width) / LONG_SIDE))
 
 
-def flattened(image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], int]:
+def flattened(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The picture small and grey, its brightness levelled: log minus local mean, about 128.
 
-    Shape: (H, W, 3) → (H // k, W // k) and k, the whole number that brings the longer side nearest to `LONG_SIDE`:
-    averaging whole blocks of pixels takes half a millisecond, other sizes take five.
+    Shape: (H, W, 3) RGB uint8, upright → (H // k, W // k), where k is its `reduction`.
     """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image: found {image.dtype} {image.shape}, want uint8 (H, W, 3)")
     height, width = image.shape[:2]
-    factor = max(1, round(max(height, width) / LONG_SIDE))
+    factor = reduction(height, width)
     low, wide = max(height // factor, 1), max(width // factor, 1)
     grey = cv2.cvtColor(image[: low * factor, : wide * factor], cv2.COLOR_RGB2GRAY)
     log = cv2.LUT(cv2.resize(grey, (wide, low), interpolation=cv2.INTER_AREA), _LOG_TABLE)
-    return np.asarray(cv2.add(cv2.subtract(log, cv2.blur(log, (31, 31))), 128.0, dtype=cv2.CV_8U), np.uint8), factor
+    return np.asarray(cv2.add(cv2.subtract(log, cv2.blur(log, (31, 31))), 128.0, dtype=cv2.CV_8U), np.uint8)
 
 
 def _hidden(boxes: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

@@ -1,25 +1,25 @@
-"""The 2D stage of a clip: everyone found and followed, kept as it goes, and the people chosen whom the take is about."""
+"""The 2D stage of a clip: everyone found and followed, kept as it goes; and the people whom the take is about."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .camera_motion import watch_camera
+from .camera_motion import CameraMotion, flattened, looks_every, reduction
 from .detections import DetectionStore
 from .errors import BadArgument
 from .estimators import FramePoses
 from .estimators.blazepose_runs import RUN_FRAMES, VideoFrames
-from .estimators.blazepose_workers import estimate_clip
+from .estimators.blazepose_workers import CLIP_SETTINGS, estimate_clip
 from .progress import Meter
-from .solve_preset import SolvePreset
 from .tracking import Track, TrackBook, choose
-from .video import VideoInfo, VideoSource
+from .video import VideoInfo, VideoSource, read
 
 
 @dataclass(frozen=True)
@@ -37,71 +37,126 @@ class Estimation:
     warnings: tuple[str, ...]
     """Sentences for the user."""
 
-    def frames(self) -> Iterator[FramePoses]:
-        """Every frame's poses, in order."""
-        return self.store.frames()
+
+@dataclass
+class _Seen:
+    """What is noted frame by frame."""
+
+    factor: int
+    """How many times smaller thumbnails are."""
+    book: TrackBook = field(default_factory=TrackBook)
+    motion: CameraMotion = field(default_factory=CameraMotion)
+    count: int = 0
+    lost: int = 0
+    """Frames that cannot be decoded."""
+
+    def add(self, frame: FramePoses) -> None:
+        """The clip's next frame."""
+        self.count += 1
+        self.lost += not frame.decoded
+        for one in frame.people:
+            self.book.add(frame.index, one.person, one.box, one.presence)
+        if frame.thumbnail is not None:
+            self.motion.look(frame.index, frame.thumbnail, self.factor, [one.box for one in frame.people])
+
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for the user."""
+        out = []
+        if self.lost:
+            out.append(f"{self.lost} of {self.count} frames cannot be decoded: their poses are interpolated.")
+        motion = self.motion.result()
+        if motion.moving:
+            out.append(
+                f"The camera moves ({motion.pixels_per_frame:.1f} pixels a frame): the pose is right in the camera's "
+                "view, but the path through the world is not."
+            )
+        return tuple(out)
 
 
 def estimate(
-    source: VideoSource, info: VideoInfo, store: DetectionStore, preset: SolvePreset, people: str, meter: Meter
+    source: VideoSource,
+    info: VideoInfo,
+    store: DetectionStore,
+    workers: int | str,
+    people: int | Literal["largest", "all"],
+    meter: Meter,
+    *,
+    watch_camera: bool = True,
 ) -> Estimation:
     """Finds everyone in every frame that is not yet in the store, and chooses.
+
+    Args:
+        source: the part of the clip; at least one frame of it, see `frames_of`.
+        info: of the clip.
+        workers: processes, or "auto": one a core. The result is the same for any number.
+        people: whom to choose, see `tracking.choose`.
+        watch_camera: say whether it moves. For the frames in the store the clip is then read once more.
 
     Raises:
         NoPersonFound: nobody, or not the one asked for.
         Cancelled: on request; finished runs are kept.
     """
-    indices = np.arange(info.frame_count, dtype=np.int64)[source.start : source.stop : source.step]
-    if len(indices) == 0:
-        raise BadArgument(
-            f"no frame lies in {source.start} to {source.stop}: the clip has {info.frame_count}",
-            hint="Choose a start before the clip's end.",
-            frames=info.frame_count,
-        )
-    done = sum(1 for _ in store.frames())
-    workers = (os.cpu_count() or 1) if isinstance(preset.workers, str) else int(preset.workers)
+    indices = frames_of(source, info)
+    every = looks_every(info.fps / source.step) if watch_camera else 0
+    seen = _Seen(reduction(info.height, info.width))
+    for frame in _with_thumbnails(store.frames(), source, every):
+        seen.add(frame)
+    done = seen.count
     meter.stage("estimate", done, len(indices))
     # A run that is short ends the clip, whatever its header promised.
     if done < len(indices) and done % RUN_FRAMES == 0:
+        team = (os.cpu_count() or 1) if isinstance(workers, str) else workers
+        settings = replace(CLIP_SETTINGS, thumbnail_every=every)
+        clip = estimate_clip(VideoFrames(source), len(indices), team, settings, start=done, before=store.frames())
         run: list[FramePoses] = []
-        stream = estimate_clip(VideoFrames(source), len(indices), workers, start=done, before=store.frames())
-        with contextlib.closing(stream) as frames:
+        with contextlib.closing(clip) as frames:
             for frame in frames:
+                seen.add(frame)
                 run.append(frame)
                 if len(run) == RUN_FRAMES:
-                    store.add(done, run)
-                    done += len(run)
+                    store.add(seen.count - len(run), run)
                     run = []
-                meter.stage("estimate", done + len(run), len(indices))
+                meter.stage("estimate", seen.count, len(indices))
         if run:
-            store.add(done, run)
-            done += len(run)
-    book, lost = TrackBook(), 0
-    boxes: dict[int, list[npt.NDArray[np.float32]]] = {}
-    for frame in store.frames():
-        lost += not frame.decoded
-        for person in frame.people:
-            book.add(frame.index, person.person, person.box, person.presence)
-            boxes.setdefault(frame.index, []).append(person.box)
-    tracks = choose(book.tracks(info.fps / source.step), wanted(people))
-    warnings = []
-    if lost:
-        warnings.append(f"{lost} of {done} frames cannot be decoded: their poses are interpolated.")
-    motion = watch_camera(replace(source, stop=int(indices[done - 1]) + 1), info, boxes)
-    if motion.moving:
-        warnings.append(
-            f"The camera moves ({motion.pixels_per_frame:.1f} pixels a frame): the pose is right in the camera's view, "
-            "but the path through the world is not."
+            store.add(seen.count - len(run), run)
+    tracks = choose(seen.book.tracks(info.fps / source.step), people)
+    read_indices = indices[: seen.count]
+    return Estimation(store, tracks, read_indices, info.times[read_indices], seen.warnings())
+
+
+def frames_of(source: VideoSource, info: VideoInfo) -> npt.NDArray[np.int64]:
+    """Index in the footage of every frame of a part of a clip, at least one. Raises BadArgument where there is none."""
+    indices = np.arange(info.frame_count, dtype=np.int64)[source.start : source.stop : source.step]
+    if len(indices) == 0:
+        raise BadArgument(
+            f"no frame to read from frame {source.start} on: the clip has {info.frame_count}",
+            hint="Choose a start before the clip's end.",
+            start=source.start,
+            frames=info.frame_count,
         )
-    return Estimation(store, tracks, indices[:done], info.times[indices[:done]], tuple(warnings))
+    return indices
 
 
-def wanted(people: str) -> int | str:
+def wanted(people: str) -> int | Literal["largest", "all"]:
     """ "largest", "all" or a place by size. Raises BadArgument for another word."""
-    if people in ("largest", "all"):
-        return people
+    if people == "largest":
+        return "largest"
+    if people == "all":
+        return "all"
     if people.isdecimal():
         return int(people)
     raise BadArgument(
         f"people: found {people!r}", hint='Say "largest", "all" or a number from 0, the largest.', found=people
     )
+
+
+def _with_thumbnails(frames: Iterable[FramePoses], source: VideoSource, every: int) -> Iterator[FramePoses]:
+    """A clip's first frames, as kept by an earlier job, with the thumbnails that were not kept."""
+    pictures: Iterator[Any] = iter(())
+    for position, frame in enumerate(frames):
+        if every and position % every == 0:
+            if position == 0:
+                pictures = iter(read(replace(source, step=source.step * every)))
+            image = next(pictures).image
+            frame = replace(frame, thumbnail=None if image is None else flattened(image))
+        yield frame

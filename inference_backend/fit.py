@@ -1,13 +1,14 @@
 """The default body fitted to a lifted clip: one shape, constant bone lengths, a smooth path, the 2D detections met.
 
 Between lifter and target stack. The lifter's joints have bones that breathe and a depth that jitters; the fit finds
-the body pose nearest to them, frame by frame but coupled over time, by a few dozen steps of Adam.
+the body pose nearest to them, frame by frame but coupled over time, by a few dozen steps of Adam. All on the CPU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +18,17 @@ from .body_points import PointRig
 from .geometry import axis_angle_to_matrix, matrix_to_sixd, sixd_to_matrix, swing
 from .skeletons import PARENTS, POINT_LANDMARKS
 
-WINDOW, OVERLAP = 256, 32
-"""Frames solved at once, and shared by neighbouring windows, which are blended over them."""
+WINDOW: Final = 256
+"""Frames solved at once."""
 
-CHILD = (-1, 4, 5, -1, 7, 8, -1, 10, 11, -1, -1, -1, 15, 16, 17, -1, 18, 19, 20, 21, 22, 23, -1, -1)
+OVERLAP: Final = 32
+"""Frames that neighbouring windows share, and are blended over."""
+
+CHILD: Final = (-1, 4, 5, -1, 7, 8, -1, 10, 11, -1, -1, -1, 15, 16, 17, -1, 18, 19, 20, 21, 22, 23, -1, -1)
 """The joint that each joint's bone points to; -1 where there are several or none."""
+
+_TURN_RATE, _SHIFT_RATE = 0.03, 0.01
+"""Adam's first step lengths, in radians and in depths; they fall to a tenth."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,9 @@ class FitSettings:
     """Against acceleration."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lifted:
-    """What is fitted, over F frames. Camera frame, metres."""
+    """What is fitted, over F frames. Camera frame, metres, float32."""
 
     joints: Tensor
     """(F, 24, 3)"""
@@ -59,10 +66,10 @@ class Lifted:
 
     def part(self, start: int, stop: int) -> Lifted:
         """Some of the frames."""
-        return Lifted(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
+        return Lifted(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """The fitted clip: its joints are the skeleton's forward kinematics. Camera frame, metres."""
 
@@ -92,20 +99,22 @@ def fit(
     Args:
         rig: the body's landmarks at their anatomical places.
         rig_seen: the same where the estimator sees them, which the 2D detections are compared with.
-        betas: (10,)
+        betas: (S,)
         fps: frames per second.
         tick: called with the number of finished frames.
+
+    Raises:
+        ValueError: no frames, other shapes, values that are not finite, fps not above 0.
     """
+    _check(lifted, fps)
     frames = len(lifted.joints)
-    if frames == 0:
-        raise ValueError("nothing to fit: no frames")
     sixd = torch.zeros(frames, 24, 6)
     root, total = torch.zeros(frames, 3), torch.zeros(frames)
+    fade = torch.linspace(0, 1, OVERLAP + 2)[1:-1]
     for start in range(0, max(frames - OVERLAP, 1), WINDOW - OVERLAP):
         stop = min(start + WINDOW, frames)
         local, path = _fit_window(rig_seen, betas, lifted.part(start, stop), fps, settings)
         ramp = torch.ones(stop - start)
-        fade = torch.linspace(0, 1, OVERLAP + 2)[1:-1]
         if start > 0:
             ramp[:OVERLAP] = fade
         if stop < frames:
@@ -118,7 +127,7 @@ def fit(
 
 
 def posed(rig: PointRig, betas: Tensor, local: Tensor, root: Tensor) -> Fitted:
-    """Forward kinematics, the pelvis at `root`. Shape: (10,), (F, 24, 3, 3), (F, 3)."""
+    """Forward kinematics, the pelvis at `root`. Shape: (S,), (F, 24, 3, 3), (F, 3)."""
     joints, landmarks, rotations = rig.pose(local, betas[None])
     shift = root[:, None] - joints[:, :1]
     return Fitted(local, root, joints + shift, (landmarks + shift)[:, list(POINT_LANDMARKS)], rotations)
@@ -135,24 +144,22 @@ def aligned_rotations(rig: PointRig, betas: Tensor, joints: Tensor, rotations: T
     return out
 
 
-def _fit_window(rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settings: FitSettings) -> tuple[Tensor, Tensor]:
+def _fit_window(
+    rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settings: FitSettings
+) -> tuple[Tensor, Tensor]:
     """Local rotations (F, 24, 3, 3) and root (F, 3) of one window."""
     start = aligned_rotations(rig, betas, lifted.joints, lifted.rotations)
     parents = torch.tensor(PARENTS[1:])
-    local = torch.cat([start[:, :1], start[:, parents].transpose(-1, -2) @ start[:, 1:]], 1)
+    local = torch.cat([start[:, :1], start[:, parents].mT @ start[:, 1:]], 1)
     place = lifted.joints[:, 0]
     depth = place[:, 2].clamp_min(0.3)
     # An expected error of 3 cm weighs 1; nothing weighs more than three times that.
     weight = (0.03 / lifted.log_error.exp()).clamp(0.1, 3.0)
     trust = lifted.confidence.clamp(0, 1).square()
     relative = lifted.joints - lifted.joints[:, :1]
-    turn = torch.zeros(len(local), 24, 3, requires_grad=True)
-    shift = torch.zeros(len(local), 3, requires_grad=True)
-    optimiser = torch.optim.Adam([{"params": [turn], "lr": 0.03}, {"params": [shift], "lr": 0.01}])
     dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s
-    for step in range(settings.iterations):
-        for group, rate in zip(optimiser.param_groups, (0.03, 0.01), strict=True):
-            group["lr"] = rate * (1 - 0.9 * step / settings.iterations)
+
+    def loss_of(turn: Tensor, shift: Tensor) -> Tensor:
         joints, landmarks, _ = rig.pose(local @ axis_angle_to_matrix(turn), betas[None])
         # The shift is in units of depth: sideways and along the ray alike.
         root = place + shift * depth[:, None]
@@ -162,14 +169,52 @@ def _fit_window(rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settin
         pixels = ((seen - lifted.landmarks) * depth[:, None, None]).norm(dim=-1)
         reprojection = (F.smooth_l1_loss(pixels, torch.zeros_like(pixels), reduction="none", beta=0.02) * trust).mean()
         drift = (shift[:, 2] * depth).square().mean()
-        loss = settings.joints * data + 2.0 * settings.reprojection * reprojection
+        loss: Tensor = settings.joints * data + 2.0 * settings.reprojection * reprojection
         loss = loss + 0.1 * settings.rotation * turn.square().sum(-1).mean() + 0.05 * drift
         if len(local) > 2:
-            world = joints + root[:, None]
-            bend = (world[2:] - 2 * world[1:-1] + world[:-2]) * dt2
-            loss = loss + settings.smoothness * (2.0 * bend[..., :2].norm(dim=-1).mean() + 1.0 * bend[..., 2].abs().mean())
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    with torch.no_grad():
-        return local @ axis_angle_to_matrix(turn), place + shift * depth[:, None]
+            bend = (joints + root[:, None]).diff(n=2, dim=0) * dt2
+            aside, deep = bend[..., :2].norm(dim=-1).mean(), bend[..., 2].abs().mean()
+            loss = loss + settings.smoothness * (2.0 * aside + deep)
+        return loss
+
+    turn, shift = _minimise(loss_of, torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3), settings.iterations)
+    return local @ axis_angle_to_matrix(turn), place + shift * depth[:, None]
+
+
+def _minimise(
+    loss_of: Callable[[Tensor, Tensor], Tensor], turn: Tensor, shift: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Turn and shift after some steps of Adam (Kingma & Ba 2015, algorithm 1) with falling step lengths.
+
+    torch.optim.Adam takes the same steps, but first loads torch's compiler: 1 s and 70 MB, more than a short clip's
+    fit.
+    """
+    values, rates = [turn, shift], (_TURN_RATE, _SHIFT_RATE)
+    means, squares = [torch.zeros_like(v) for v in values], [torch.zeros_like(v) for v in values]
+    for step in range(iterations):
+        with torch.enable_grad():
+            variables = [v.detach().requires_grad_() for v in values]
+            gradients = torch.autograd.grad(loss_of(*variables), variables)
+        fall = 1 - 0.9 * step / iterations
+        for i, gradient in enumerate(gradients):
+            means[i] = means[i].lerp(gradient, 0.1)
+            squares[i] = squares[i].lerp(gradient.square(), 0.001)
+            length = rates[i] * fall / (1 - 0.9 ** (step + 1))
+            values[i] = values[i] - length * means[i] / ((squares[i] / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+    return values[0], values[1]
+
+
+def _check(lifted: Lifted, fps: float) -> None:
+    """Raise ValueError for what cannot be fitted: a single NaN would spread over its window."""
+    frames = len(lifted.joints)
+    if frames == 0:
+        raise ValueError("nothing to fit: no frames")
+    if not 0 < fps < float("inf"):
+        raise ValueError(f"fps: found {fps}, want a number above 0")
+    wanted = ((24, 3), (11, 3), (24, 3, 3), (24,), (33, 2), (33,))
+    for field, shape in zip(fields(lifted), wanted, strict=True):
+        value: Tensor = getattr(lifted, field.name)
+        if value.shape != (frames, *shape):
+            raise ValueError(f"{field.name}: found {tuple(value.shape)}, want {(frames, *shape)}")
+        if not value.isfinite().all():
+            raise ValueError(f"{field.name}: has values that are not finite")

@@ -21,7 +21,7 @@ from .calibration_weights import CalibrationWeights
 from .camera import Intrinsics, choose_intrinsics
 from .detections import DetectionStore
 from .devices import choose_device
-from .estimation import Estimation, estimate
+from .estimation import Estimation, estimate, frames_of, wanted
 from .generators.proxy import Proxy
 from .lifters.videopose3d import VideoPose3D
 from .presets import result_settings
@@ -73,6 +73,9 @@ def reconstruct(
     preset = settings.preset
     info = probe(settings.clip, settings.fps)
     source = VideoSource(settings.clip, settings.start, settings.end, settings.step, settings.fps)
+    # What can be wrong with the request must be known before an older take is replaced.
+    frames_of(source, info)
+    people = wanted(settings.people)
     focal = None if isinstance(preset.camera.focal, str) else float(preset.camera.focal)
     intrinsics = choose_intrinsics(info.width, info.height, focal_px=focal, metadata_focal_px=info.focal_length)
     body = load_default_body()
@@ -91,7 +94,8 @@ def reconstruct(
             store.clear()
         if not _finished(writer):
             meter = Meter(report, cancelled)
-            found = estimate(source, info, store, preset, settings.people, meter)
+            known = bool(writer.info.people)  # then an earlier job has told what it found
+            found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
             _solve(writer, found, intrinsics, preset, meter)
@@ -111,7 +115,7 @@ def _solve(writer: TakeWriter, found: Estimation, intrinsics: Intrinsics, preset
     torch.set_num_threads(1)
     solver = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
     weights = CalibrationWeights.load(model_path("calibration"))
-    sightings = gather(found.frames(), found.tracks, found.indices, found.times)
+    sightings = gather(found.store.frames(), found.tracks, found.indices, found.times)
     if not writer.info.people:
         writer.set_people([_person(k, sighting, preset.height) for k, sighting in enumerate(sightings)])
     writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])

@@ -12,8 +12,8 @@ from .errors import Cancelled
 MAX_RATE: Final = 10.0
 """Reports a second, at most: more is not seen, and would slow down the pipe to Blender."""
 
-_STEADY_SECONDS = 0.5
-"""How long a stage must have run before its speed is told."""
+_STEADY_SECONDS = 0.3
+"""How long steps must have been made before their speed is told."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class Meter:
         self._cancelled = cancelled
         self._clock = clock
         self._stage = ""
-        self._began = 0.0
-        self._first = self._last = 0
-        self._reported = -1.0
+        self._since: float | None = None  # from when and
+        self._from = 0  # from which step on the speed is measured
+        self._last = 0
+        self._reported = 0.0
 
     def stage(self, name: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps of the stage are finished. Raises Cancelled where that is asked for."""
@@ -65,14 +66,18 @@ class Meter:
         # Fewer steps than before: the same stage again, for the next person.
         begins = name != self._stage or done < self._last
         if begins:
-            self._stage, self._began, self._first = name, now, done
+            self._stage, self._since, self._from = name, None, done
+        elif self._since is None and done > self._from:
+            # The first steps load networks and compile: the speed is that of the steps after them.
+            self._since, self._from = now, done
         self._last = done
-        if not (begins or done >= total or now - self._reported >= 1 / MAX_RATE):
-            return
-        self._reported = now
-        elapsed, steps = now - self._began, done - self._first
-        # The first steps load networks and compile: their speed says nothing of the others'.
-        known = steps > 0 and (elapsed >= _STEADY_SECONDS or done >= total) and elapsed > 0
-        per_second = steps / elapsed if known else None
-        left = None if per_second is None else max(total - done, 0) / per_second
-        self._report(Progress(name, done, total, per_second, left))
+        if begins or done >= total or now - self._reported >= 1 / MAX_RATE:
+            self._reported = now
+            per_second = self._speed(done, now)
+            left = None if per_second is None else max(total - done, 0) / per_second
+            self._report(Progress(name, done, total, per_second, left))
+
+    def _speed(self, done: int, now: float) -> float | None:
+        if self._since is None or done <= self._from or now - self._since < _STEADY_SECONDS:
+            return None
+        return (done - self._from) / (now - self._since)

@@ -22,7 +22,7 @@ def project(points: Float, intrinsics: tuple[float, float, float, float]) -> Flo
     return np.stack([points[:, 0] / z * fx + cx, points[:, 1] / z * fy + cy], -1).astype(np.float32)
 
 
-@numba.njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True)
 def _fill(pixels, inverse_depth, triangles, near, face, weights, zbuffer):  # type: ignore[no-untyped-def]
     height, width = face.shape
     for t in range(triangles.shape[0]):
@@ -56,7 +56,11 @@ def _fill(pixels, inverse_depth, triangles, near, face, weights, zbuffer):  # ty
 
 
 def rasterise(
-    points: Float, triangles: npt.NDArray[np.int32], intrinsics: tuple[float, float, float, float], height: int, width: int
+    points: Float,
+    triangles: npt.NDArray[np.int32],
+    intrinsics: tuple[float, float, float, float],
+    height: int,
+    width: int,
 ) -> tuple[npt.NDArray[np.int32], Float]:
     """The nearest triangle at each pixel.
 
@@ -66,8 +70,14 @@ def rasterise(
         intrinsics: (fx, fy, cx, cy) in pixels.
 
     Returns:
-        `face` (H, W) int32, -1 where nothing is; `weights` (H, W, 2), barycentric weights of the first two corners.
+        `face` (H, W) int32, -1 where nothing is; `weights` (H, W, 2), barycentric weights of the first two corners in
+        the picture (not corrected for perspective: a body's triangles are small).
     """
+    if points.ndim != 2 or points.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
+        raise ValueError(f"points, triangles: found {points.shape}, {triangles.shape}, want (N, 3), (T, 3)")
+    # The compiled loop does not look where it reads.
+    if len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(points):
+        raise ValueError(f"triangles: indices {triangles.min()} to {triangles.max()}, want 0 to {len(points) - 1}")
     face = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
     inverse_depth = (1.0 / np.maximum(points[:, 2], 1e-6)).astype(np.float32)
@@ -86,22 +96,27 @@ def rasterise(
 def interpolate(
     values: Float, triangles: npt.NDArray[np.int32], face: npt.NDArray[np.int32], weights: Float
 ) -> tuple[npt.NDArray[np.bool_], Float]:
-    """Per-vertex values at the covered pixels. Shape: values (N, C) → mask (H, W) and (covered, C)."""
-    mask = face >= 0
-    corners = triangles[face[mask]]
+    """Per-vertex values at the covered pixels.
+
+    Shape: values (N, C), triangles (T, 3), `rasterise`'s face (H, W) and weights (H, W, 2) → mask (H, W) and
+    (covered, C).
+    """
+    mask: npt.NDArray[np.bool_] = face >= 0
+    a, b, c = triangles[face[mask]].T
     u, v = weights[mask][:, :1], weights[mask][:, 1:]
-    return mask, values[corners[:, 0]] * u + values[corners[:, 1]] * v + values[corners[:, 2]] * (1 - u - v)
+    return mask, np.asarray(values[a] * u + values[b] * v + values[c] * (1 - u - v), np.float32)
 
 
 def vertex_normals(points: Float, triangles: npt.NDArray[np.int32]) -> Float:
-    """Area-weighted unit normals. Shape: (N, 3) → (N, 3)."""
+    """Area-weighted unit normals, outwards. Shape: points (N, 3), triangles (T, 3) → (N, 3)."""
     a, b, c = (points[triangles[:, i]] for i in range(3))
     face_normals = np.cross(b - a, c - a)
     normals = np.empty_like(points)
     for axis in range(3):
         per_corner = np.repeat(face_normals[:, axis], 3)
         normals[:, axis] = np.bincount(triangles.reshape(-1), per_corner, minlength=len(points))
-    return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(normals / np.maximum(lengths, 1e-12), np.float32)
 
 
 def draw_mesh(
@@ -118,10 +133,16 @@ def draw_mesh(
     Args:
         image: (H, W, 3) uint8 RGB.
         points: (N, 3) metres, camera frame.
+        triangles: (T, 3) indices into `points`, counter-clockwise from outside.
+        intrinsics: (fx, fy, cx, cy) in pixels.
         colours: (N, 3) 0 to 1.
         light: (3,) direction towards the light, camera frame; the ambient part is fixed.
         opacity: 0 to 1, how much of the picture the mesh hides.
     """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image: found {image.dtype} {image.shape}, want uint8 (H, W, 3)")
+    if colours.shape != points.shape:
+        raise ValueError(f"colours: found {colours.shape}, want {points.shape}")
     height, width = image.shape[:2]
     face, weights = rasterise(points, triangles, intrinsics, height, width)
     diffuse = np.clip(vertex_normals(points, triangles) @ (light / np.linalg.norm(light)), 0, 1)
@@ -132,7 +153,7 @@ def draw_mesh(
 
 
 def triangulate(faces: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Quads → two triangles each; triangles pass. Shape: (Q, 4) → (2 Q, 3)."""
+    """Quads → two triangles each; triangles pass. Shape: (Q, 4) or (Q, 3) → (2 Q or Q, 3)."""
     if faces.shape[1] == 3:
         return faces
     return np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]]).astype(np.int32)

@@ -26,9 +26,9 @@ class Sighting:
     keypoints: Float
     """(F, 33, 3) px of the upright image, confidence; where the person was not seen: interpolated, confidence 0."""
     world: Float
-    """(F, 33, 3) metres, the estimator's own 3D guess."""
+    """(F, 33, 3) metres, the estimator's own 3D guess, camera's axes, origin between the hips; filled as they are."""
     boxes: Float
-    """(F, 4) px."""
+    """(F, 4) x0, y0, x1, y1 px; where the person was not seen: interpolated."""
     masks: npt.NDArray[np.uint8]
     """(M, 64, 64) 0 or 255."""
     mask_squares: Float
@@ -43,7 +43,10 @@ class Sighting:
 
 
 def gather(
-    frames: Iterable[FramePoses], tracks: tuple[Track, ...], indices: npt.NDArray[np.int64], times: npt.NDArray[np.float64]
+    frames: Iterable[FramePoses],
+    tracks: tuple[Track, ...],
+    indices: npt.NDArray[np.int64],
+    times: npt.NDArray[np.float64],
 ) -> list[Sighting]:
     """The sightings of the chosen tracks, in their order.
 
@@ -52,6 +55,8 @@ def gather(
         indices: (C,) index in the footage of every frame that was read.
         times: (C,) their seconds.
     """
+    if indices.ndim != 1 or times.shape != indices.shape:
+        raise ValueError(f"indices, times: found {indices.shape}, {times.shape}, want (C,) twice")
     position = {int(index): row for row, index in enumerate(indices)}
     spans = [(position[track.start], position[track.end] + 1) for track in tracks]
     place = {track.person: k for k, track in enumerate(tracks)}
@@ -97,7 +102,12 @@ def mean_fps(seconds: npt.NDArray[np.float64]) -> float:
 
 
 def interpolate(values: Float, seen: npt.NDArray[np.bool_]) -> Float:
-    """Rows that were not seen, linearly between those that were. Shape: (F, K, C), (F,) → (F, K, C)."""
+    """Rows that were not seen, linearly between those that were; before the first and after the last, the nearest.
+
+    Shape: (F, K, C), (F,) → (F, K, C).
+    """
+    if values.ndim != 3 or seen.shape != values.shape[:1]:
+        raise ValueError(f"values, seen: found {values.shape}, {seen.shape}, want (F, K, C), (F,)")
     if seen.all() or not seen.any():
         return values
     rows = np.arange(len(values))

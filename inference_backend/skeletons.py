@@ -55,9 +55,7 @@ H36M17: Final = (
 def _mirrored(names: tuple[str, ...]) -> tuple[int, ...]:
     """Index of each name's left-right counterpart."""
     swap = {"left": "right", "right": "left"}
-    return tuple(
-        names.index("_".join(swap.get(word, word) for word in name.split("_"))) for name in names
-    )
+    return tuple(names.index("_".join(swap.get(word, word) for word in name.split("_"))) for name in names)
 
 
 JOINTS_MIRROR: Final = _mirrored(JOINTS)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from .body_model import BodyModel
 from .body_points import PointRig
 from .camera import Intrinsics
-from .fit import Fitted, FitSettings, Lifted, fit, posed
+from .fit import FitSettings, Fitted, Lifted, fit, posed
 from .generators import MeshEstimate, MeshGenerator, Observation, Silhouettes
 from .lifters import LiftedPose, Lifter
 from .sightings import Sighting, mean_fps
-from .skeletons import PARENTS
 from .solve_preset import SolvePreset
 from .streams import Clock, lift_clip, mesh_clip
 from .trajectory import fit_root
@@ -64,7 +65,7 @@ class Solver:
         return self.streams(seen, silhouettes(sighting), sighting.seconds, tick)
 
     def streams(
-        self, seen: Observation, masks: Silhouettes, seconds: np.ndarray, tick: Tick  # type: ignore[type-arg]
+        self, seen: Observation, masks: Silhouettes, seconds: npt.NDArray[np.float64], tick: Tick
     ) -> PersonSolve:
         """Both streams from what was seen; `seconds` (F,) are the frames' times."""
         preset, count = self.preset, len(seconds)
@@ -77,7 +78,7 @@ class Solver:
         return PersonSolve(betas, lifted, mesh, self._target(betas, lifted, seen, seconds, tick))
 
     def _target(
-        self, betas: Tensor, lifted: LiftedPose, seen: Observation, seconds: np.ndarray, tick: Tick  # type: ignore[type-arg]
+        self, betas: Tensor, lifted: LiftedPose, seen: Observation, seconds: npt.NDArray[np.float64], tick: Tick
     ) -> Fitted:
         """The target pose: bone lengths of the take's shape, the path smooth in depth."""
         preset, count = self.preset, len(seconds)
@@ -117,18 +118,14 @@ def silhouettes(sighting: Sighting) -> Silhouettes:
     )
 
 
-def into_square(points: np.ndarray, squares: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def into_square(points: npt.NDArray[Any], squares: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Pixels → places in a turned square (cx, cy, side, clockwise angle), 0 to 1 along its sides.
 
-    Shape: (M, 33, 2), (M, 4) → (M, 33, 2).
+    Shape: (M, K, 2), (M, 4) → (M, K, 2).
     """
+    if points.ndim != 3 or points.shape[2] != 2 or squares.shape != (len(points), 4):
+        raise ValueError(f"points, squares: found {points.shape}, {squares.shape}, want (M, K, 2), (M, 4)")
     c, s = np.cos(squares[:, 3]), np.sin(squares[:, 3])
     turn = np.stack([np.stack([c, s], -1), np.stack([-s, c], -1)], -2)
     offset = points - squares[:, None, :2]
     return np.asarray(offset @ turn.transpose(0, 2, 1) / np.maximum(squares[:, None, 2:3], 1e-6) + 0.5)
-
-
-def local_rotations(rotations: Tensor) -> Tensor:
-    """Global → relative to the parent. Shape: (B, 24, 3, 3)."""
-    parents = torch.tensor(PARENTS[1:])
-    return torch.cat([rotations[:, :1], rotations[:, parents].transpose(-1, -2) @ rotations[:, 1:]], 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,12 @@ from .generators import MeshEstimate, MeshGenerator, Observation
 from .geometry import matrix_to_sixd, sixd_to_matrix
 from .lifters import Keypoints, LiftedPose, Lifter
 
-WINDOW, MARGIN = 1024, 64
-"""Frames kept of a window, and frames around them that the networks look at: at least 55 a side."""
+WINDOW: Final = 1024
+"""Frames kept of a window."""
+
+MARGIN: Final = 64
+"""Frames around them that the networks look at. An output depends on 59 a side: 40 of the lifter's receptive field, 15
+of the body's mean size, and 4 of the virtual camera's mean axis."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +34,22 @@ class Clock:
     frames: npt.NDArray[np.float64]
     """(F,) seconds of the clip's frames."""
     grid: npt.NDArray[np.float64]
-    """(G,) seconds of the grid; the frames' own where their rate is steady and right."""
+    """(G,) seconds of the grid, from the first frame to the last; the frames' own where these are steady and right."""
 
     @classmethod
     def at(cls, seconds: npt.NDArray[np.float64], fps: float) -> Clock:
-        """A grid of `fps` over the clip, or its own frames if they are within half a percent of it."""
-        span = float(seconds[-1] - seconds[0])
+        """The grid over the clip that is nearest to `fps`, or the clip's own frames if all are within half a percent.
+
+        Args:
+            seconds: (F,) times of the frames, strictly increasing.
+        """
         steps = np.diff(seconds)
-        if len(seconds) < 2 or np.abs(steps * fps - 1).max() < 0.005:
+        if seconds.ndim != 1 or len(seconds) == 0 or not (np.isfinite(seconds).all() and (steps > 0).all()):
+            raise ValueError(f"seconds: found {seconds.shape}, want (F,) strictly increasing")
+        if np.abs(steps * fps - 1).max(initial=0) < 0.005:
             return cls(seconds, seconds)
-        count = max(2, round(span * fps) + 1)
-        return cls(seconds, seconds[0] + np.arange(count) / fps)
+        count = max(2, round(float(seconds[-1] - seconds[0]) * fps) + 1)
+        return cls(seconds, np.linspace(seconds[0], seconds[-1], count))
 
     @property
     def steady(self) -> bool:
@@ -59,8 +69,17 @@ class Clock:
         return matrices if self.steady else sixd_to_matrix(self.to_frames(matrix_to_sixd(matrices)))
 
 
-def lift_clip(lifter: Lifter, seen: Observation, clock: Clock, height: float, tick: Callable[[int], None]) -> LiftedPose:
-    """The 3D pose stream (section 3.2, "3D Pose Stream") on every frame; `tick` gets the number of finished frames."""
+def lift_clip(
+    lifter: Lifter, seen: Observation, clock: Clock, height: float, tick: Callable[[int], None]
+) -> LiftedPose:
+    """The 3D pose stream (section 3.2, "3D Pose Stream") on every frame of the clip.
+
+    Args:
+        seen: the person on the clock's grid.
+        height: stature in metres.
+        tick: called with the number of finished frames of the grid.
+    """
+    _check(seen, clock)
     parts = []
     for part, inner, done in _windows(seen):
         pose = lifter.lift(Keypoints(part.points, part.confidence, part.world), height)
@@ -68,12 +87,21 @@ def lift_clip(lifter: Lifter, seen: Observation, clock: Clock, height: float, ti
         tick(done)
     joints, points, rotations, log_error = (torch.cat(column) for column in zip(*parts, strict=True))
     return LiftedPose(
-        clock.to_frames(joints), clock.to_frames(points), clock.rotations_to_frames(rotations), clock.to_frames(log_error)
+        joints=clock.to_frames(joints),
+        points=clock.to_frames(points),
+        rotations=clock.rotations_to_frames(rotations),
+        log_error=clock.to_frames(log_error),
     )
 
 
 def mesh_clip(generator: MeshGenerator, seen: Observation, clock: Clock, betas: Tensor) -> MeshEstimate:
-    """The 3D mesh stream's pose and place on every frame (section 3.2, "3D Mesh Stream")."""
+    """The 3D mesh stream's pose and place on every frame of the clip (section 3.2, "3D Mesh Stream").
+
+    Args:
+        seen: the person on the clock's grid.
+        betas: (10,)
+    """
+    _check(seen, clock)
     parts = []
     for part, inner, _ in _windows(seen):
         estimate = generator.pose(part, betas)
@@ -91,6 +119,11 @@ def _windows(seen: Observation) -> Iterator[tuple[Observation, slice, int]]:
         world = None if seen.world is None else seen.world[low:high]
         part = Observation(seen.points[low:high], seen.confidence[low:high], world)
         yield part, slice(start - low, stop - low), stop
+
+
+def _check(seen: Observation, clock: Clock) -> None:
+    if len(seen.points) != len(clock.grid):
+        raise ValueError(f"seen: found {len(seen.points)} frames, want the {len(clock.grid)} of the clock's grid")
 
 
 def _resample(values: Tensor, old: npt.NDArray[np.float64], new: npt.NDArray[np.float64]) -> Tensor:

@@ -9,6 +9,7 @@ file. Standard library and numpy only: Blender's add-on imports this module.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ClipNotFound
+from .errors import ClipNotFound, UnsupportedVideo
+from .footage_files import fingerprint
 from .take_format import ARRAYS, STAGES, ArraySpec
-from .take_info import JSON_NAME, PersonInfo, TakeInfo, corrupt, fingerprint, read_info
+from .take_info import JSON_NAME, PersonInfo, TakeInfo, corrupt, read_info
 
 _MAX_HEADER = 4096
 
@@ -101,8 +103,9 @@ class Take:
         if clip.relative:
             candidates.insert(0, self.folder / clip.relative)
         for candidate in candidates:
-            if candidate.exists() and fingerprint(candidate) == clip.fingerprint:
-                return candidate
+            with contextlib.suppress(ClipNotFound, UnsupportedVideo):
+                if fingerprint(candidate) == clip.fingerprint:
+                    return candidate
         raise ClipNotFound(
             f"the footage of {self.folder} is not at {' nor at '.join(map(str, candidates))}, or is another one there",
             hint="Put the footage back, or name its place.",

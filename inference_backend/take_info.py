@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import ClipNotFound, TakeCorrupt, TakeVersion
+from .errors import TakeCorrupt, TakeVersion
+from .footage_files import fingerprint
 
 FORMAT: Final = "pchmr-take"
 VERSION: Final = 1
@@ -26,7 +27,6 @@ VERSION: Final = 1
 JSON_NAME: Final = "take.json"
 
 _OPEN_TRIES = 20 if sys.platform == "win32" else 1
-_SAMPLE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ClipInfo:
     relative: str
     """Path from the take's folder, with forward slashes; empty where there is none (another drive)."""
     fingerprint: str
-    """`fingerprint()` of the file or folder."""
+    """`footage_files.fingerprint` of the movie or the images."""
     fps: float
     """Mean frame rate."""
     width: int
@@ -168,35 +168,8 @@ def corrupt(path: Path, what: str, found: object, expected: object) -> TakeCorru
 
 
 def identify(path: str | os.PathLike[str], *, fps: float, width: int, height: int, rotation: int) -> ClipInfo:
-    """The record of a clip; see `ClipInfo` for the values. Raises ClipNotFound."""
+    """The record of a clip; see `ClipInfo` for the values. Raises as `footage_files.fingerprint`."""
     return ClipInfo(str(Path(path).absolute()), "", fingerprint(path), fps, width, height, rotation)
-
-
-def fingerprint(path: str | os.PathLike[str]) -> str:
-    """sha256 that tells one clip from another without reading all of it.
-
-    Of a file: its size, its first and its last MiB. Of a folder of images: the names and sizes, and the first and
-    last image in the same way. The path is no part of it. Raises ClipNotFound.
-    """
-    clip = Path(path)
-    digest = hashlib.sha256()
-    try:
-        files = sorted(entry for entry in clip.iterdir() if entry.is_file()) if clip.is_dir() else [clip]
-        for file in files:
-            name = file.name if clip.is_dir() else ""
-            digest.update(f"{name}|{file.stat().st_size}\n".encode("utf-8", "surrogateescape"))
-        for file in {files[0]: None, files[-1]: None} if files else {}:
-            with file.open("rb") as stream:
-                digest.update(stream.read(_SAMPLE_BYTES))
-                stream.seek(max(0, file.stat().st_size - _SAMPLE_BYTES))
-                digest.update(stream.read(_SAMPLE_BYTES))
-    except OSError as error:
-        raise ClipNotFound(
-            f"the clip {clip} cannot be read: {error.strerror}",
-            hint="Check the path, and that you may read the file.",
-            path=str(clip),
-        ) from error
-    return digest.hexdigest()
 
 
 def _read_bytes(path: Path) -> bytes:

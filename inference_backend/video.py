@@ -7,7 +7,6 @@ their own give the same frames as one reading of the whole.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -20,14 +19,14 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from .errors import BadArgument, ClipNotFound
+from .footage_files import is_pattern, list_images
 from .video_container import focal_length_35mm, frame_rate, open_movie, unreadable_codec
-from .video_images import exif_focal_35mm, first_image, is_pattern, list_images, load_image, sequence_doubts
+from .video_images import exif_focal_35mm, first_image, load_image, sequence_doubts
 from .video_picture import Converter, Upright, focal_pixels, upright_of
 from .video_stream import decode_frames, read_table
 
 SEQUENCE_FPS = 24.0
 """Frame rate taken for an image sequence that comes without one: that of a new Blender scene."""
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,25 +224,3 @@ def _read_images(info: VideoInfo, files: list[Path], wanted: range) -> Iterator[
     for index in wanted:
         image = load_image(files[index], (info.width, info.height))
         yield Frame(index, float(info.times[index]), image)
-
-
-def fingerprint(path: str | os.PathLike[str]) -> str:
-    """A cheap identity of a clip's content: sha256 of its size and its first and last MiB, 64 hex digits.
-
-    Of an image sequence: of all names and sizes, and of the first and last file. The place of the clip does not count.
-    Raises ClipNotFound, and UnsupportedVideo for a folder without images.
-    """
-    clip, digest = Path(path), hashlib.sha256()
-    files = [clip]
-    if _is_sequence(clip, None):
-        files = list_images(clip)
-        digest.update("".join(f"{file.name}\0{file.stat().st_size}\0" for file in files).encode())
-        files = [files[0], files[-1]]
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{size}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_MIB))
-            stream.seek(max(0, size - _MIB))
-            digest.update(stream.read(_MIB))
-    return digest.hexdigest()

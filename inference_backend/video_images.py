@@ -1,4 +1,4 @@
-"""Image sequences: which files of a folder or a pattern are the frames, their pictures, the lens in their EXIF."""
+"""Image sequences: their pictures, the lens in their EXIF, and what is odd in their names."""
 
 from __future__ import annotations
 
@@ -11,46 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ClipNotFound, UnsupportedVideo
+from .errors import UnsupportedVideo
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
-"""File name endings taken for frames, in lower case."""
-_PLACES = re.compile(r"(%0?\d*d|#+|\*|\?|\[[^\]]+\])")
 _ORIENTED = cv2.IMREAD_COLOR
 """8 bit BGR, alpha dropped, turned upright by EXIF."""
-
-
-def is_pattern(path: Path) -> bool:
-    """Whether a path names a sequence by %04d, ####, *, ? or [0-9] in its last part, and no file or folder."""
-    return bool(_PLACES.search(path.name)) and not path.exists()
-
-
-def list_images(path: Path) -> list[Path]:
-    """The frames of a folder or a pattern in natural order: 2 before 10.
-
-    Raises ClipNotFound (no such folder, nothing fits the pattern) and UnsupportedVideo (a folder without images).
-    """
-    folder, name = (path.parent, path.name) if is_pattern(path) else (path, "*")
-    if not folder.is_dir():
-        raise ClipNotFound(f"There is no folder {folder}.", hint="Check the path.", path=str(path))
-    fits = re.compile("".join(_as_regex(part) for part in _PLACES.split(name)), re.IGNORECASE)
-    files = [
-        file
-        for file in folder.iterdir()
-        if fits.fullmatch(file.name)
-        and file.suffix.lower() in SUFFIXES
-        and not file.name.startswith(".")
-        and file.is_file()
-    ]
-    if not files and is_pattern(path):
-        raise ClipNotFound(f"No image in {folder} fits {name}.", hint="Check the pattern.", path=str(path))
-    if not files:
-        raise UnsupportedVideo(
-            f"The folder {path.name} holds no images.",
-            hint=f"Give a movie file, or a folder with {', '.join(sorted(SUFFIXES))} files.",
-            path=str(path),
-        )
-    return sorted(files, key=lambda file: (_natural(file.name), file.name))
 
 
 def sequence_doubts(files: list[Path]) -> list[str]:
@@ -136,21 +100,3 @@ def _tag(tiff: bytes, order: str, offset: int, wanted: int) -> int | None:
             value: int = struct.unpack_from(order + ("H" if kind == 3 else "I"), tiff, entry + 8)[0]
             return value
     return None
-
-
-def _as_regex(part: str) -> str:
-    if part.startswith("%") and part.endswith("d") and len(part) > 1:
-        digits = part[1:-1]
-        return rf"\d{{{int(digits)},}}" if digits else r"\d+"
-    if part.startswith("#"):
-        return rf"\d{{{len(part)},}}"
-    if part.startswith("[") and part.endswith("]"):
-        inside = part[1:-1].replace("\\", "\\\\")
-        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-    return {"*": ".*", "?": "."}.get(part, re.escape(part))
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Digits by value, all else without regard to case."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

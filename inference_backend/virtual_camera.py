@@ -45,18 +45,34 @@ class Normalised:
     size: Tensor
     """(B, F) the body's size in the virtual camera's normalised picture."""
     features: Tensor
-    """(B, FEATURES, F)"""
+    """(B, FEATURES, F): points, confidences, hints; whether there are hints, the axis' direction, log size."""
 
 
 def virtual_camera(points: Tensor) -> Tensor:
-    """The turn that takes the pelvis' (smoothed) ray to the optical axis. Shape: (B, F, 33, 2) → (B, F, 3, 3)."""
+    """The turn that takes the pelvis' (smoothed) ray to the optical axis.
+
+    Shape: (B, F, 33, 2) camera-normalised → (B, F, 3, 3) camera → virtual camera.
+    """
     centre = moving_average(points[:, :, 23:25].mean(2), CENTRE_FRAMES)
     ray = torch.cat([centre, torch.ones_like(centre[..., :1])], -1)
     return swing(ray, torch.tensor([0.0, 0.0, 1.0], dtype=ray.dtype, device=ray.device).expand_as(ray).contiguous())
 
 
 def normalise(points: Tensor, confidence: Tensor, world: Tensor | None) -> Normalised:
-    """Shape: points (B, F, 33, 2) camera-normalised, confidence (B, F, 33), world (B, F, 33, 3) metres or None."""
+    """Landmarks as the networks are shown them.
+
+    Args:
+        points: (B, F, 33, 2) camera-normalised.
+        confidence: (B, F, 33) 0 to 1.
+        world: (B, F, 33, 3) metres, the estimator's own 3D guess, camera's axes, origin between the hips; or None.
+    """
+    shape = points.shape[:2]
+    if points.shape != (*shape, len(LANDMARKS), 2) or 0 in shape:
+        raise ValueError(f"points: found {tuple(points.shape)}, want (B, F, {len(LANDMARKS)}, 2), none of them 0")
+    if confidence.shape != points.shape[:3]:
+        raise ValueError(f"confidence: found {tuple(confidence.shape)}, want {tuple(points.shape[:3])}")
+    if world is not None and world.shape != (*points.shape[:3], 3):
+        raise ValueError(f"world: found {tuple(world.shape)}, want {(*points.shape[:3], 3)}")
     turn = virtual_camera(points)
     rays = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ turn.transpose(-1, -2)
     seen = rays[..., :2] / rays[..., 2:].clamp_min(0.1)
@@ -65,9 +81,8 @@ def normalise(points: Tensor, confidence: Tensor, world: Tensor | None) -> Norma
     size = moving_average(extent[..., None], SIZE_FRAMES)[..., 0]
     q = (seen / size[..., None, None]).clamp(-FARTHEST, FARTHEST)
     hint = torch.zeros(*q.shape[:-1], 3, dtype=q.dtype, device=q.device) if world is None else world / _HINT_HEIGHT
-    context = torch.stack(
-        [torch.full_like(size, 0.0 if world is None else 1.0), turn[..., 0, 2], turn[..., 1, 2], size.log() / 2 + 0.7], -1
-    )
+    hinted = torch.full_like(size, 0.0 if world is None else 1.0)
+    context = torch.stack([hinted, turn[..., 0, 2], turn[..., 1, 2], size.log() / 2 + 0.7], -1)
     features = torch.cat([q.flatten(2), confidence, hint.flatten(2), context], -1).transpose(1, 2)
     return Normalised(q, turn, size, features)
 

@@ -88,9 +88,11 @@ def summary(take: Take, threshold: float) -> str:
 
     lines = [describe(take)]
     for person in take.people:
-        scores = person.array("suspect")
-        suspect = int((scores >= threshold).any(axis=1).sum())
-        lines.append(f"  person {person.info.index}  {suspect} of {len(scores)} frames have a suspect joint")
+        suspect = person.array("suspect") >= threshold
+        lines.append(
+            f"  person {person.info.index}  {suspect.sum()} of {suspect.size} joints are suspect, "
+            f"in {suspect.any(axis=1).sum()} of {len(suspect)} frames"
+        )
     return "\n".join(lines)
 
 

@@ -44,6 +44,11 @@ def add_to(commands: Commands) -> None:
     render.add_argument("--workers", type=whole(1), default=2, metavar="N", help="default: %(default)s")
     render.set_defaults(run=_render)
 
+    demo = whats.add_parser("demo", help="the demo clip: the default body, dressed and moving, with its truth")
+    _add_motion(demo)
+    demo.add_argument("--folder", type=Path, default=Path("demo"), metavar="DIR", help="default: %(default)s")
+    demo.set_defaults(run=_demo)
+
     for name, minutes, function, help_ in (
         ("lifter", 60.0, _lifter, "2D landmarks to 3D pose"),
         ("proxy", 25.0, _proxy, "the mesh stream: landmarks and masks to body"),
@@ -101,6 +106,14 @@ def _render(options: argparse.Namespace) -> int:
 
     motion = needed(options.motion, _MAKE_MOTION)
     print(render_all(motion, options.folder, options.clips, options.frames, test=options.test, workers=options.workers))
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from ..training.demo_clip import make
+
+    motion = needed(options.motion, _MAKE_MOTION)
+    print(make(motion, _ready(options.folder / "demo.mp4").parent))
     return 0
 
 

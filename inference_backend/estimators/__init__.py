@@ -50,6 +50,8 @@ class FramePoses:
     """False: the frame could not be decoded, so nobody is known to be there or not."""
     people: tuple[PersonPose, ...]
     """By ascending person number; empty where nobody is seen."""
+    thumbnail: npt.NDArray[np.uint8] | None = None
+    """(h, w): the picture as `camera_motion.flattened` makes it, in the frames for which it was asked."""
 
 
 class Estimator(Protocol):

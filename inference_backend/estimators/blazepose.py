@@ -39,7 +39,6 @@ BETA: Final = 10.0
 DERIVATIVE_CUTOFF: Final = 1.0
 """Cut-off of the speed's filter, Hz."""
 
-
 LOST_WINDOW: Final = 1.6
 """Side of the window in which someone lost is looked for, relative to their last ROI's."""
 
@@ -52,6 +51,8 @@ class BlazePoseSettings:
     """Look for new people every so many frames; someone lost is looked for at once."""
     mask_every: int = 1
     """Give the masks of every so many frames of the clip, from its first on; all of them take half as long again."""
+    thumbnail_every: int = 0
+    """Give thumbnails of every so many frames of the clip, from its first on; 0: of none."""
     patience: int = 24
     """Frames that a lost person is looked for before the track ends."""
     start_presence: float = 0.9

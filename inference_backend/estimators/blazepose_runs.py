@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from ..camera_motion import flattened
 from ..tracking import associate
 from ..video import VideoSource, read
 from . import Frame, FramePoses, PersonPose
@@ -96,11 +97,13 @@ def block_poses(source: FrameSource, block: Block, pose: BlazePose) -> Iterator[
     pending = block.runs()
     active: list[tuple[int, int, Run, list[FramePoses]]] = []
     first = max(block.start - LEAD_FRAMES, 0)
+    every = pose.settings.thumbnail_every
     for position, (index, image) in enumerate(source(first, block.stop), start=first):
         while pending and position >= pending[0][0] - LEAD_FRAMES:
             active.append((*pending.pop(0), pose.run(position), []))
+        thumbnail = None if image is None or not every or position % every else flattened(image)
         for _, _, run, found in active:
-            found.append(run.step(index, image))
+            found.append(replace(run.step(index, image), thumbnail=thumbnail))
         if active and position == active[0][1] - 1:
             yield _run_poses(active.pop(0))
     for left in active:  # the clip is shorter than it said
@@ -150,7 +153,7 @@ class RunJoiner:
                 people.append(renamed)
                 self._last[renamed.person] = (self._position, renamed)
             self._position += 1
-            yield FramePoses(frame.index, frame.decoded, tuple(sorted(people, key=lambda one: one.person)))
+            yield replace(frame, people=tuple(sorted(people, key=lambda one: one.person)))
 
     def _match(self, people: tuple[PersonPose, ...], numbers: dict[int, int]) -> None:
         """Find the numbers of people who are new in this run among those seen lately."""

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -33,8 +35,6 @@ from ..training.lifting_data import RenderedSet, Truth
 from ..weights import model_path
 from .metrics import (
     EXTREMITIES,
-    LIMBS,
-    category_means,
     limb_twist_error,
     macro_average,
     mpjpe,
@@ -44,10 +44,14 @@ from .metrics import (
     strata,
 )
 
-LIMB_LANDMARKS = tuple(i for i, name in enumerate(LANDMARKS) if name.split("_")[-1] in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+LIMB_LANDMARKS = tuple(
+    i for i, name in enumerate(LANDMARKS) if name.endswith(("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+)
 """The 12 landmarks that are joints: where BlazePose's own 3D guess can be compared."""
 LIMB_JOINTS = (16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
 """The same 12 among SMPL's joints."""
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 Rows = dict[str, dict[str, Tensor]]
 """Per system and metric: a value for every frame, millimetres or degrees."""
@@ -63,14 +67,17 @@ class Evaluation:
     """Of each frame."""
     strata: dict[str, Tensor]
     """(n,) bool each: frames of a kind."""
-    predictions: dict[str, np.ndarray]  # type: ignore[type-arg]
+    predictions: Arrays
     """What suspects are judged by: stacked arrays of all frames."""
 
 
 class Evaluator:
     """Runs the systems over a set of rendered clips."""
 
-    def __init__(self, rendered: Path, lifter: Path | None = None, proxy: Path | None = None, calibration: Path | None = None) -> None:
+    def __init__(
+        self, rendered: Path, lifter: Path | None = None, proxy: Path | None = None, calibration: Path | None = None
+    ) -> None:
+        """Weight files that are not shipped may be given."""
         self.body = load_default_body()
         self.data = RenderedSet(rendered, Truth(self.body))
         self.lifter = VideoPose3D(lifter)
@@ -95,7 +102,7 @@ class Evaluator:
         return Evaluation(rows, categories, {k: torch.cat([part[k] for part in kinds]) for k in kinds[0]}, merged)
 
     @torch.no_grad()
-    def clip(self, clip: int) -> tuple[Rows, dict[str, np.ndarray]]:  # type: ignore[type-arg]
+    def clip(self, clip: int) -> tuple[Rows, Arrays]:
         """Every system's errors on one clip, and the predictions."""
         data, body = self.data, self.body
         height = float(data.height[clip])
@@ -138,7 +145,9 @@ class Evaluator:
         }
         mesh_points = body.landmarks(vertices)[:, list(POINT_LANDMARKS)]
 
-        def calibrated(target: Tensor, target_points: Tensor, form: Form, non_rigid: bool = True) -> tuple[Tensor, Tensor]:
+        def calibrated(
+            target: Tensor, target_points: Tensor, form: Form, non_rigid: bool = True
+        ) -> tuple[Tensor, Tensor]:
             turns = bone_rotations(joints, target, form=form, points_hmr=mesh_points, points_target=target_points)
             made = calibrate(vertices, joints, target, self.weights, rotations=turns, form=form, non_rigid=non_rigid)
             return made, turns @ mesh_rotations
@@ -183,9 +192,7 @@ class Evaluator:
             data.confidence[clip][rows],
         )
 
-    def _prediction(
-        self, clip: int, solver: Solver, solve: PersonSolve, true_joints: Tensor
-    ) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    def _prediction(self, clip: int, solver: Solver, solve: PersonSolve, true_joints: Tensor) -> Arrays:
         """What the suspect score sees, and the truth."""
         data = self.data
         fx, fy, cx, cy = data.intrinsics[clip].tolist()
@@ -195,7 +202,8 @@ class Evaluator:
         inputs = suspect_inputs(solver, solve, keypoints, intrinsics)
         count = data.frames
         return {
-            "joints_lifted": inputs.joints_lifted, "joints_hmr": inputs.joints_hmr, "joints_fitted": inputs.joints_fitted,
+            "joints_lifted": inputs.joints_lifted, "joints_hmr": inputs.joints_hmr,
+            "joints_fitted": solve.target.joints.numpy(),
             "log_error": inputs.log_error, "reprojection": inputs.reprojection, "visibility": inputs.visibility,
             "joints_true": true_joints.numpy(), "height": np.full(count, float(data.height[clip]), np.float32),
         }  # fmt: skip
@@ -222,11 +230,19 @@ def _rotations(rotations: Tensor, truth: Tensor, rest_joints: Tensor) -> dict[st
         columns = [i for i, name in enumerate(EXTREMITIES) if part in name]
         out[{"head": "head°", "wrist": "hand°", "ankle": "foot°"}[part]] = each[:, columns].mean(-1)
     out["twist°"] = limb_twist_error(rotations, truth, rest_joints).mean(-1)
-    assert len(LIMBS) == 8
     return out
 
 
 METRICS = ("MPJPE", "PA-MPJPE", "MPVE", "limbs", "limbs PA", "head°", "hand°", "foot°", "twist°")
+
+COLUMNS = (
+    ("BlazePose limbs", "BlazePose's world landmarks", "limbs"),
+    ("lifter limbs", "lifter alone", "limbs"),
+    ("lifter MPJPE", "lifter alone", "MPJPE"),
+    ("fitted MPJPE", "lifter, fitted", "MPJPE"),
+    ("PC-HMR MPVE", "parallel PC-HMR", "MPVE"),
+)
+"""What is told of each stratum and category: title, system, metric."""
 
 
 def table(evaluation: Evaluation) -> str:
@@ -235,17 +251,14 @@ def table(evaluation: Evaluation) -> str:
     for system, metrics in evaluation.rows.items():
         cells = [f"{macro_average(metrics[m], evaluation.categories):.1f}" if m in metrics else "–" for m in METRICS]
         lines.append(f"| {system} | " + " | ".join(cells) + " |")
-    for title, groups in (
-        ("stratum", {k: m for k, m in evaluation.strata.items() if bool(m.any())}),
-        ("category", {c: torch.tensor([x == c for x in evaluation.categories]) for c in sorted(set(evaluation.categories))}),
-    ):
-        lines += ["", f"| {title} | frames | BlazePose limbs | lifter limbs | lifter MPJPE | fitted MPJPE | PC-HMR MPVE |", "|---|---|---|---|---|---|---|"]
+    named = sorted(set(evaluation.categories))
+    categories = {c: torch.tensor([x == c for x in evaluation.categories]) for c in named}
+    for title, groups in (("stratum", evaluation.strata), ("category", categories)):
+        heads = " | ".join(head for head, _, _ in COLUMNS)
+        lines += ["", f"| {title} | frames | {heads} |", "|---|---|" + "---|" * len(COLUMNS)]
         for name, mask in groups.items():
-            r = evaluation.rows
-            values = [r["BlazePose's world landmarks"]["limbs"], r["lifter alone"]["limbs"], r["lifter alone"]["MPJPE"],
-                      r["lifter, fitted"]["MPJPE"], r["parallel PC-HMR"]["MPVE"]]  # fmt: skip
-            lines.append(f"| {name} | {int(mask.sum())} | " + " | ".join(f"{float(v[mask].mean()):.1f}" for v in values) + " |")
+            if not bool(mask.any()):
+                continue
+            cells = [f"{float(evaluation.rows[system][metric][mask].mean()):.1f}" for _, system, metric in COLUMNS]
+            lines.append(f"| {name} | {int(mask.sum())} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-__all__ = ["Evaluation", "Evaluator", "category_means", "table"]

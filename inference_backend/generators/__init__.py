@@ -21,7 +21,7 @@ class Observation:
     confidence: Tensor
     """(F, 33) 0 to 1."""
     world: Tensor | None
-    """(F, 33, 3) metres: the estimator's own 3D guess."""
+    """(F, 33, 3) metres: the estimator's own 3D guess, camera's axes, origin between the hips; None: it has none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Silhouettes:
 
 @dataclass(frozen=True)
 class MeshEstimate:
-    """Θ = (β, θ, R, t) of the mesh stream (section 3.1). Camera frame."""
+    """θ, R and t of the mesh stream's Θ = (β, θ, R, t) (section 3.1). Camera frame, on the CPU."""
 
     pose: Tensor
     """(F, 24, 3, 3) rotations relative to the parent, the pelvis' relative to the camera."""

@@ -7,13 +7,15 @@ and an image checkpoint of the user's is the stronger second opinion.
 
 from __future__ import annotations
 
+import itertools
+import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..body import BodyModel, load_default_body
-from ..errors import WeightsCorrupt
+from ..errors import WeightsCorrupt, WeightsMissing
 from ..geometry import sixd_to_matrix
 from ..skeletons import JOINTS, LANDMARKS
 from ..virtual_camera import FEATURES, Normalised, normalise
@@ -21,26 +23,40 @@ from ..weights import model_path
 from . import MeshEstimate, Observation, Silhouettes
 
 ITERATIONS = 3
+"""Steps of the pose regression, as in HMR."""
+
 SHAPES = 10
+"""Betas."""
+
 STATE = len(JOINTS) * 6 + 3
+"""What is regressed: 6D rotations, then the camera (s, tx, ty)."""
+
+_UNREADABLE = (
+    AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch.load and the networks raise for a file that is damaged or of another kind."""
 
 
 class PoseRegressor(nn.Module):
     """θ and the camera (s, tx, ty) by iterative error feedback: state ← state + f(features, state), three times."""
 
     mean: Tensor
+    """(STATE,) what the iteration starts from."""
 
     def __init__(self, width: int = 1024) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Linear(FEATURES, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width), nn.LayerNorm(width), nn.ReLU()
-        )
+            nn.Linear(FEATURES, width), nn.LayerNorm(width), nn.ReLU(),
+            nn.Linear(width, width), nn.LayerNorm(width), nn.ReLU(),
+        )  # fmt: skip
         self.step = nn.Sequential(
             nn.Linear(width + STATE, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width // 2), nn.ReLU(),
             nn.Linear(width // 2, STATE),
         )  # fmt: skip
-        nn.init.normal_(self.step[-1].weight, std=1e-3)
-        nn.init.zeros_(self.step[-1].bias)
+        last = self.step[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.normal_(last.weight, std=1e-3)
+        nn.init.zeros_(last.bias)
         self.register_buffer("mean", torch.zeros(STATE))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +75,7 @@ class ShapeRegressor(nn.Module):
         super().__init__()
         channels = (1, width, width * 2, width * 4, width * 4)
         layers: list[nn.Module] = []
-        for a, b in zip(channels[:-1], channels[1:], strict=True):
+        for a, b in itertools.pairwise(channels):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers)
         inputs = channels[-1] * 16 + len(LANDMARKS) * 3
@@ -97,7 +113,7 @@ class Proxy:
 
     @torch.no_grad()
     def shape(self, silhouettes: Silhouettes, height: float) -> Tensor:
-        """The mean of the masks' shapes, weighted by their certainty, moved to the stature. Shape: (10,)."""
+        """The masks' mean shape, weighted by their certainty, moved to the stature. Shape: (10,), on the CPU."""
         if len(silhouettes.masks) == 0:
             betas = torch.zeros(1, SHAPES)
         else:
@@ -109,9 +125,10 @@ class Proxy:
 
     @torch.no_grad()
     def pose(self, seen: Observation, betas: Tensor) -> MeshEstimate:
-        """Pose and place in every frame, camera frame, metres."""
+        """Pose and place in every frame, for a body of shape `betas` (10,); on the CPU."""
         world = None if seen.world is None else seen.world[None].float().to(self.device)
-        view = normalise(seen.points[None].float().to(self.device), seen.confidence[None].float().to(self.device), world)
+        points, confidence = (t[None].float().to(self.device) for t in (seen.points, seen.confidence))
+        view = normalise(points, confidence, world)
         local, camera = self.network.pose(view.features[0].T)
         local, camera, turn, size = local.cpu(), camera.cpu(), view.turn[0].cpu(), view.size[0].cpu()
         local[:, 0] = turn.transpose(-1, -2) @ local[:, 0]
@@ -136,12 +153,18 @@ def features_of(view: Normalised) -> Tensor:
 
 
 def load_network(path: Path) -> ProxyNetwork:
-    """The networks of a weight file. Raises WeightsCorrupt."""
+    """The networks of a weight file. Raises WeightsMissing or WeightsCorrupt."""
+    if not path.is_file():
+        raise WeightsMissing(
+            f"no mesh stream at {path}",
+            hint="Give the right path, or make the file with: python -m inference_backend train proxy",
+            path=str(path),
+        )
     network = ProxyNetwork()
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({key: value.float() for key, value in file["network"].items()})
-    except (KeyError, RuntimeError, EOFError, ValueError, OSError) as fault:
+    except _UNREADABLE as fault:
         raise WeightsCorrupt(
             f"{path.name} is not a mesh stream of this version",
             hint="Install the backend again, or remake the file with: python -m inference_backend train proxy",

@@ -21,12 +21,12 @@ class Keypoints:
     confidence: Tensor
     """(F, K) 0 to 1; 0 in a frame that has no detection, whose points are then interpolated."""
     world: Tensor | None
-    """(F, K, 3) metres: the estimator's own 3D guess, or None where it has none."""
+    """(F, K, 3) metres: the estimator's own 3D guess, camera's axes, origin between the hips; None: it has none."""
 
 
 @dataclass(frozen=True)
 class LiftedPose:
-    """The target pose of the 3D pose stream. Camera frame, metres."""
+    """The target pose of the 3D pose stream. Camera frame, metres, on the CPU."""
 
     joints: Tensor
     """(F, 24, 3) SMPL's joints."""

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 
 from ..geometry import sixd_to_matrix
-from ..skeletons import JOINTS, POINTS
+from ..skeletons import JOINTS, JOINTS_MIRROR, POINTS, POINTS_MIRROR
 from ..virtual_camera import Normalised
 
 TARGETS = len(JOINTS) + len(POINTS)
 """24 joints, then 11 points."""
+
+TARGETS_MIRROR = JOINTS_MIRROR + tuple(len(JOINTS) + i for i in POINTS_MIRROR)
+"""Each target's counterpart on the other side."""
 
 OUTPUTS = 1 + TARGETS * 4 + len(JOINTS) * 6
 """Per frame: log depth; depths, offsets and log errors of the targets; 6D rotations."""

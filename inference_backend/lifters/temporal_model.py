@@ -25,8 +25,15 @@ class TemporalModel(nn.Module):
         dropout: float = 0.25,
         pad_clip: bool = True,
     ) -> None:
-        """`pad_clip`: repeat the clip's edge frames once for all layers, as published; else every layer repeats its own
-        input's, which computes nothing twice and differs only within the receptive field of the ends."""
+        """VideoPose3D's `TemporalModel`.
+
+        Args:
+            inputs: channels of a frame: two a keypoint in the published checkpoints.
+            outputs: channels of a frame's output: three a joint there.
+            widths: of the convolutions in time, odd. Each is dilated by the product of those before it.
+            pad_clip: repeat the clip's edge frames once for all layers, as published; else every layer repeats its own
+                input's, which computes nothing twice and differs only within half the receptive field of the ends.
+        """
         super().__init__()
         self.pad_clip = pad_clip
         self.widths = tuple(widths)
@@ -71,7 +78,12 @@ class TemporalModel(nn.Module):
 
 
 def load_state(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Strict load that tolerates only the optional `num_batches_tracked`."""
+    """Strict load that tolerates only the optional `num_batches_tracked`.
+
+    Raises:
+        KeyError: missing or unexpected keys.
+        RuntimeError: other shapes.
+    """
     own = model.state_dict()
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     unexpected = [k for k in state if k not in own]

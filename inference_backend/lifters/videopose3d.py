@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import WeightsCorrupt
-from ..skeletons import JOINTS, LANDMARKS
+from ..errors import WeightsCorrupt, WeightsMissing
+from ..geometry import matrix_to_sixd, sixd_to_matrix
+from ..skeletons import JOINTS, JOINTS_MIRROR, LANDMARKS, LANDMARKS_MIRROR
 from ..virtual_camera import FEATURES, Normalised, normalise
 from ..weights import model_path
 from . import Keypoints, LiftedPose
-from .size_normalised import OUTPUTS, TARGETS, Prediction, decode
+from .size_normalised import OUTPUTS, TARGETS, TARGETS_MIRROR, Prediction, decode
 from .temporal_model import TemporalModel, load_state
+
+_UNREADABLE = (
+    AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch.load and the network raise for a file that is damaged or of another kind."""
 
 
 class LifterNetwork(nn.Module):
     """Landmarks over time → the pose in the virtual camera, over the subject's height."""
 
     placement: Tensor
+    """(35, 33): where each target lies among the 2D landmarks; rows sum to 1."""
 
     def __init__(self, channels: int = 512, dropout: float = 0.1) -> None:
         super().__init__()
@@ -27,6 +36,7 @@ class LifterNetwork(nn.Module):
         self.temporal = TemporalModel(FEATURES, OUTPUTS, channels=channels, dropout=dropout, pad_clip=False)
         self.register_buffer("placement", torch.zeros(TARGETS, len(LANDMARKS)))
         nn.init.normal_(self.temporal.shrink.weight, std=1e-3)
+        assert self.temporal.shrink.bias is not None
         nn.init.zeros_(self.temporal.shrink.bias)
 
     def forward(self, points: Tensor, confidence: Tensor, world: Tensor | None) -> tuple[Prediction, Tensor]:
@@ -55,29 +65,47 @@ class VideoPose3D:
 
     @torch.no_grad()
     def lift(self, keypoints: Keypoints, height: float) -> LiftedPose:
-        """The pose of a person of this stature in metres; frames at `fps`."""
-        world = None if keypoints.world is None else keypoints.world[None].float().to(self.device)
+        """The pose of a person of this stature in metres; frames at `fps`. All on the CPU.
+
+        The mean of the clip's pose and its mirror image's, as VideoPose3D does at test time.
+        """
+        if keypoints.points.shape[1:] != (len(LANDMARKS), 2):
+            raise ValueError(f"points: found {tuple(keypoints.points.shape)}, want (F, {len(LANDMARKS)}, 2)")
+        points, confidence = (t.float().to(self.device) for t in (keypoints.points, keypoints.confidence))
+        world = None if keypoints.world is None else keypoints.world.float().to(self.device)
+        swap, flip = list(LANDMARKS_MIRROR), torch.diag(points.new_tensor([-1.0, 1.0, 1.0]))
         prediction, turn = self.network(
-            keypoints.points[None].float().to(self.device), keypoints.confidence[None].float().to(self.device), world
+            torch.stack([points, points[:, swap] @ flip[:2, :2]]),
+            torch.stack([confidence, confidence[:, swap]]),
+            None if world is None else torch.stack([world, world[:, swap] @ flip]),
         )
-        back = turn[0].transpose(-1, -2)
-        targets = (prediction.targets[0] + prediction.pelvis[0, :, None]) * height @ turn[0]
+        targets = ((prediction.targets + prediction.pelvis[:, :, None]) * height) @ turn
+        rotations = turn.transpose(-1, -2)[:, :, None] @ prediction.rotations
+        targets = (targets[0] + targets[1][:, list(TARGETS_MIRROR)] @ flip) / 2
+        again = flip @ rotations[1][:, list(JOINTS_MIRROR)] @ flip
+        log_error = (prediction.log_error[0] + prediction.log_error[1][:, list(TARGETS_MIRROR)]) / 2
         count = len(JOINTS)
         return LiftedPose(
-            joints=targets[:, :count],
-            points=targets[:, count:],
-            rotations=back[:, None] @ prediction.rotations[0],
-            log_error=prediction.log_error[0, :, :count] + torch.log(torch.tensor(height)),
+            joints=targets[:, :count].cpu(),
+            points=targets[:, count:].cpu(),
+            rotations=sixd_to_matrix(matrix_to_sixd(rotations[0]) + matrix_to_sixd(again)).cpu(),
+            log_error=(log_error[:, :count] + math.log(height)).cpu(),
         )
 
 
 def load_network(path: Path) -> LifterNetwork:
-    """The network of a weight file. Raises WeightsCorrupt."""
+    """The network of a weight file. Raises WeightsMissing or WeightsCorrupt."""
+    if not path.is_file():
+        raise WeightsMissing(
+            f"no lifter at {path}",
+            hint="Give the right path, or make the file with: python -m inference_backend train lifter",
+            path=str(path),
+        )
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
         network = LifterNetwork(channels=int(file["channels"]))
         load_state(network, {key: value.float() for key, value in file["network"].items()})
-    except (KeyError, RuntimeError, EOFError, ValueError, OSError) as fault:
+    except _UNREADABLE as fault:
         raise WeightsCorrupt(
             f"{path.name} is not a lifter of this version",
             hint="Install the backend again, or remake the file with: python -m inference_backend train lifter",

@@ -84,11 +84,11 @@ class Wardrobe:
             inflate.astype(np.float32),
             background(height, width, rng),
             occluder,
-            tuple(int(c) for c in rng.integers(0, 255, 3)),
+            (int(rng.integers(255)), int(rng.integers(255)), int(rng.integers(255))),
             np.array([rng.uniform(-1, 1), rng.uniform(-1.5, 0.2), rng.uniform(-1.2, -0.4)], np.float32),
-            float(rng.choice([0.0, rng.uniform(0.4, 1.6)])),
+            0.0 if rng.random() < 0.5 else float(rng.uniform(0.4, 1.6)),
             float(rng.uniform(0, 8)),
-            int(rng.choice([100, rng.integers(25, 95)])),
+            100 if rng.random() < 0.5 else int(rng.integers(25, 95)),
         )
 
     def _cloth(self, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -100,9 +100,11 @@ class Wardrobe:
         b = a + (b - a) * rng.uniform(0.2, 1)
         waves = self.rest @ rng.normal(0, 60 if kind == 1 else 120, (3, 1 if kind == 1 else 3))
         share = 0.5 + 0.5 * np.sign(np.sin(waves + rng.uniform(0, 6)).sum(1, keepdims=True))
-        return a * share + b * (1 - share)
+        return np.asarray(a * share + b * (1 - share))
 
-    def draw(self, points: Float, intrinsics: tuple[float, float, float, float], look: Look, rng: np.random.Generator) -> Image:
+    def draw(
+        self, points: Float, intrinsics: tuple[float, float, float, float], look: Look, rng: np.random.Generator
+    ) -> Image:
         """One frame. Shape: points (N, 3) metres, camera frame → (H, W, 3) RGB."""
         image = look.background.copy()
         dressed = points + vertex_normals(points, self.triangles) * look.inflate[:, None]
@@ -124,7 +126,7 @@ class Wardrobe:
 def muted(colours: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Colours drawn towards their own grey, as most of the world is. Shape: (..., 3)."""
     grey = colours.mean(-1, keepdims=True)
-    return grey + (colours - grey) * rng.uniform(0.05, 0.8)
+    return np.asarray(grey + (colours - grey) * rng.uniform(0.05, 0.8))
 
 
 def background(height: int, width: int, rng: np.random.Generator) -> Image:

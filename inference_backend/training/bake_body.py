@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
-from scipy.sparse import csr_matrix
 
 from ..skeletons import JOINTS, LANDMARKS, PARENTS
+from .regressors import csr_parts, fit_regressor, h36m_regressor, regressor_residual
 
 Array = npt.NDArray[np.float64]
 
@@ -207,7 +206,7 @@ def joint_weights(model: Any, bones: dict[str, int]) -> Array:
     dense = np.zeros((len(model.vertex_bone_indices), len(JOINTS)))
     rows = np.arange(len(dense))[:, None]
     np.add.at(dense, (rows, column[model.vertex_bone_indices.numpy()]), model.vertex_bone_weights.double().numpy())
-    return dense / dense.sum(1, keepdims=True)
+    return np.asarray(dense / dense.sum(1, keepdims=True))
 
 
 def t_pose(source: Source, sample: int) -> tuple[Array, Array, Array]:
@@ -229,7 +228,7 @@ def t_pose(source: Source, sample: int) -> tuple[Array, Array, Array]:
 
     def skin(points: Array, weights: Array) -> Array:
         moved = np.einsum("jab,pb->pja", rotation, points) + translation
-        return np.einsum("pj,pja->pa", weights, moved)
+        return np.asarray(np.einsum("pj,pja->pa", weights, moved))
 
     carrier = source.weights[
         np.linalg.norm(source.vertices[sample][None] - source.landmarks[sample][:, None], axis=-1).argmin(1)
@@ -242,57 +241,7 @@ def swing(source: Array, target: Array) -> Array:
     s, t = source / np.linalg.norm(source), target / np.linalg.norm(target)
     x, y, z = np.cross(s, t)
     K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + K + K @ K / (1 + s @ t)
-
-
-def fit_regressor(vertices: Array, targets: Array, per_octant: int) -> csr_matrix:
-    """Non-negative weights that sum to 1, over the vertices around each target on average.
-
-    Shape: vertices (S, N, 3), targets (S, K, 3) → (K, N).
-    """
-    mean_vertices, mean_targets = vertices.mean(0), targets.mean(0)
-    rows, columns, values = [], [], []
-    for k, target in enumerate(mean_targets):
-        near = around(mean_vertices, target, per_octant)
-        A = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near))
-        A = np.vstack([A, np.full((1, len(near)), 100.0)])  # the heavy last row: the weights sum to 1
-        weights, _ = nnls(A, np.append(targets[:, k].reshape(-1), 100.0))
-        weights[weights < 1e-4] = 0
-        used = weights.nonzero()[0]
-        rows += [k] * len(used)
-        columns += near[used].tolist()
-        values += (weights[used] / weights.sum()).tolist()
-    return csr_matrix((values, (rows, columns)), shape=(len(mean_targets), len(mean_vertices)))
-
-
-def around(vertices: Array, target: Array, per_octant: int) -> npt.NDArray[np.int64]:
-    """The vertices nearest to a target in each octant about it, so that a joint deep inside is surrounded."""
-    offset = vertices - target
-    octant = (offset > 0) @ np.array([1, 2, 4])
-    order = np.argsort(np.linalg.norm(offset, axis=1), kind="stable")
-    return np.concatenate([order[octant[order] == o][:per_octant] for o in range(8)])
-
-
-def regressor_residual(regressor: csr_matrix, vertices: Array, targets: Array) -> float:
-    """Mean distance in mm between regressed and true points."""
-    regressed = np.stack([regressor @ v for v in vertices])
-    return float(np.linalg.norm(regressed - targets, axis=-1).mean() * 1000)
-
-
-def h36m_regressor(joints: csr_matrix, landmarks: csr_matrix, top: int) -> csr_matrix:
-    """Human3.6M's 17 joints as combinations of SMPL joints, the nose and the top of the head. Shape: (17, N)."""
-
-    def joint(name: str) -> Array:
-        return joints[JOINTS.index(name)].toarray()[0]
-
-    crown = np.zeros(joints.shape[1])
-    crown[top] = 1
-    nose = landmarks[LANDMARKS.index("nose")].toarray()[0]
-    rows = [(joint("left_hip") + joint("right_hip")) / 2]
-    rows += [joint(f"{side}_{part}") for side in ("right", "left") for part in ("hip", "knee", "ankle")]
-    rows += [joint("spine2"), joint("neck"), (nose + joint("head")) / 2, (crown + joint("head")) / 2]
-    rows += [joint(f"{side}_{part}") for side in ("left", "right") for part in ("shoulder", "elbow", "wrist")]
-    return csr_matrix(np.stack(rows))
+    return np.asarray(np.eye(3) + K + K @ K / (1 + s @ t))
 
 
 def sparse_weights(dense: Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -310,12 +259,3 @@ def seen_offsets(stature: float) -> npt.NDArray[np.float32]:
     table = json.loads(OFFSETS.read_text("utf-8")) if OFFSETS.exists() else {}
     rows = [table.get(name, (0.0, 0.0, 0.0)) for name in LANDMARKS]
     return (np.array(rows) / 1000 * stature).astype(np.float32)
-
-
-def csr_parts(name: str, matrix: csr_matrix) -> dict[str, Any]:
-    """A sparse matrix as three arrays of the body file."""
-    return {
-        f"{name}_data": matrix.data.astype(np.float32),
-        f"{name}_indices": matrix.indices.astype(np.int32),
-        f"{name}_indptr": matrix.indptr.astype(np.int32),
-    }

@@ -45,7 +45,8 @@ def read_bvh(path: Path) -> Bvh:
     Raises:
         UnsupportedVideo: the file has no HIERARCHY and MOTION, or a row of the wrong length.
     """
-    raw = gzip.open(path, "rt").read() if path.suffix == ".gz" else path.read_text()
+    packed = path.read_bytes()
+    raw = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
     head, found, tail = raw.partition("MOTION")
     if not found or "HIERARCHY" not in head:
         raise UnsupportedVideo(f"{path.name} is not a BVH file", hint="Give a motion file with HIERARCHY and MOTION.")

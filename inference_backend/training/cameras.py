@@ -1,4 +1,4 @@
-"""Synthetic cameras and bodies: heights from floor to ceiling, tilts, focal lengths, distances, bodies cut by the frame."""
+"""Synthetic cameras and bodies: heights from floor to ceiling, tilts, lenses, distances, bodies cut by the frame."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The demo clip: the default body, dressed, moving in front of a still camera, with its exact truth beside it.
 
-    python -m inference_backend train demo
+python -m inference_backend train demo
 """
 
 from __future__ import annotations

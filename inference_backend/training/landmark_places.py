@@ -20,7 +20,7 @@ from .bake_body import OFFSETS
 from .lifting_data import RenderedSet, Truth
 
 VISIBLE, FARTHEST = 0.8, 0.07
-"""Only landmarks seen this surely count, and not those further off than this share of the stature: they are mistakes."""
+"""Only landmarks seen this surely count, and none further off than this share of the stature: those are mistakes."""
 
 
 def measure(rendered: Path, out: Path = OFFSETS) -> Tensor:

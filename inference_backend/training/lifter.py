@@ -12,6 +12,7 @@ import copy
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class LifterTraining:
     minutes: float = 60.0
     """Length of the whole training."""
     batch: int = 32
-    """Windows a step, half of them rendered."""
+    """Windows a step, a third of them rendered."""
     learning_rate: float = 1e-3
     """At the start, after a short warm-up."""
     channels: int = 512
@@ -57,18 +58,20 @@ def train(settings: LifterTraining) -> None:
     network = LifterNetwork(settings.channels).to(settings.device)
     placement, log_depth = fit_placement(data)
     network.placement.copy_(placement)
+    bias = network.temporal.shrink.bias
+    assert bias is not None
     with torch.no_grad():
-        network.temporal.shrink.bias[0] = log_depth
+        bias[0] = log_depth
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     checkpoint = settings.out.with_suffix(".checkpoint")
     step, spent = 0, 0.0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, spent = state["step"], state["spent"]
+        known = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(known["network"])
+        average.load_state_dict(known["average"])
+        optimiser.load_state_dict(known["optimiser"])
+        step, spent = known["step"], known["spent"]
         data.rng.manual_seed(settings.seed + step)
     begun, noted, running = time.monotonic() - spent, time.monotonic(), torch.zeros(3)
     counted = 0
@@ -77,7 +80,8 @@ def train(settings: LifterTraining) -> None:
         rate = settings.learning_rate * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 - progress) ** 1.2)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        batch = joined(data.synthetic(settings.batch // 2), data.seen(settings.batch // 2))
+        rendered = settings.batch // 3
+        batch = joined(data.synthetic(settings.batch - rendered), data.seen(rendered))
         network.train()
         loss, figures = loss_of(network, batch, data.rng, settings.device)
         optimiser.zero_grad(set_to_none=True)
@@ -94,18 +98,15 @@ def train(settings: LifterTraining) -> None:
             noted = time.monotonic()
             val = validate(average, data, settings.device)
             mean = running / counted
-            print(
-                f"step {step} minute {spent / 60:.1f} rate {rate:.1e} synthetic {mean[0]:.1f} rendered {mean[1]:.1f} "
-                f"rotation {mean[2]:.1f} | held back {val[0]:.1f} PA {val[1]:.1f} no hint {val[2]:.1f} exact 2D {val[3]:.1f}",
-                flush=True,
-            )
+            train_ = f"synthetic {mean[0]:.1f} rendered {mean[1]:.1f} rotation {mean[2]:.1f}"
+            held = f"held back {val[0]:.1f} PA {val[1]:.1f} no hint {val[2]:.1f} exact 2D {val[3]:.1f}"
+            print(f"step {step} minute {spent / 60:.1f} rate {rate:.1e} {train_} | {held}", flush=True)
             running.zero_()
             counted = 0
             save(average, settings.out, step)
-            state = {"network": network.state_dict(), "average": average.state_dict()}
-            torch.save(
-                {**state, "optimiser": optimiser.state_dict(), "step": step, "spent": spent}, checkpoint.with_suffix(".part")
-            )
+            state: dict[str, Any] = {"network": network.state_dict(), "average": average.state_dict()}
+            state |= {"optimiser": optimiser.state_dict(), "step": step, "spent": spent}
+            torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
     save(average, settings.out, step)
 
@@ -136,7 +137,7 @@ def loss_of(network: LifterNetwork, batch: Batch, rng: torch.Generator, device: 
     with torch.no_grad():
         mm = (distance[..., :24] * height[:, None, None] * 1000).mean((1, 2)).cpu()
         degrees = 2 * torch.asin((rotation / 8).clamp(0, 1).sqrt()).mean().rad2deg().cpu()
-    middle = len(mm) // 2
+    middle = len(mm) - len(mm) // 3
     return loss, torch.stack([mm[:middle].mean(), mm[middle:].mean(), degrees])
 
 

@@ -16,14 +16,13 @@ from torch import Tensor
 from ..body import BodyModel, load_default_body
 from ..body_points import PointRig
 from ..geometry import axis_angle_to_matrix
-from ..skeletons import JOINTS_MIRROR, LANDMARKS_MIRROR, POINT_LANDMARKS, POINTS_MIRROR
+from ..lifters.size_normalised import TARGETS_MIRROR
+from ..skeletons import JOINTS_MIRROR, LANDMARKS_MIRROR, POINT_LANDMARKS
 from .cameras import sample_betas, sample_view
 from .sequences import MotionBank, widen
 
 WINDOW = 64
 """Frames of a training window."""
-
-TARGETS_MIRROR = JOINTS_MIRROR + tuple(len(JOINTS_MIRROR) + i for i in POINTS_MIRROR)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Truth:
         self.rig = PointRig.of_landmarks(body, as_seen=False)
 
     def __call__(self, local: Tensor, betas: Tensor, root: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets (B, T, 35, 3), landmarks (B, T, 33, 3), rotations (B, T, 24, 3, 3), the pelvis at `root` (B, T, 3)."""
+        """Targets (B, T, 35, 3), landmarks (B, T, 33, 3) and rotations (B, T, 24, 3, 3), with the pelvis at `root`."""
         batch, length = local.shape[:2]
         flat = betas[:, None].expand(-1, length, -1).reshape(batch * length, -1)
         joints, landmarks, rotations = self.rig.pose(local.flatten(0, 1), flat)
@@ -63,7 +62,7 @@ class Truth:
 
 
 class RenderedSet:
-    """A file of rendered clips as tensors; clips where BlazePose found the body in less than 60% of frames are left out."""
+    """A file of rendered clips as tensors, but those where BlazePose found the body in less than 60% of the frames."""
 
     def __init__(self, path: Path, truth: Truth) -> None:
         data = np.load(path)
@@ -84,9 +83,10 @@ class RenderedSet:
         self.size = torch.tensor(data["size"][keep])
         self.mask, self.mask_square = data["mask"][keep], data["mask_square"][keep]
         self.height = truth.body.stature(self.betas)
-        parts = [truth(axis_angle_to_matrix(p), b, r) for p, b, r in zip(
-            self.pose.split(64), self.betas.split(64), self.root.split(64), strict=True
-        )]  # fmt: skip
+        parts = [
+            truth(axis_angle_to_matrix(self.pose[i : i + 64]), self.betas[i : i + 64], self.root[i : i + 64])
+            for i in range(0, len(self.pose), 64)
+        ]
         self.targets, self.landmarks, self.rotations = (torch.cat(column) for column in zip(*parts, strict=True))
         stature = (self.height[:, None] / self.root[..., 2])[..., None, None]
         self.error = (self.points - self.landmarks[..., :2] / self.landmarks[..., 2:]) / stature
@@ -101,7 +101,7 @@ class RenderedSet:
         return self.points.shape[1]
 
 
-def fill_gaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def fill_gaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Linear interpolation over the frames that are not found. Shape: (N, T, K, C), (N, T)."""
     out = values.copy()
     frames = np.arange(values.shape[1])
@@ -144,7 +144,7 @@ class LiftingData:
         confidence = torch.ones(points.shape[:3])
         if not exact:
             clip, frame = self.mates(centred(points[:, WINDOW // 2])), self.bounce(batch)
-            amount = torch.empty(batch, 1, 1, 1).uniform_(0.6, 1.15, generator=self.rng)
+            amount = torch.empty(batch, 1, 1, 1).uniform_(0.0, 1.15, generator=self.rng)
             stature = (height[:, None] / view.root[..., 2].clamp_min(0.3))[..., None, None]
             points = points + self.rendered.error[clip[:, None], frame] * stature * amount
             world = world + self.rendered.world_error[clip[:, None], frame] * amount
@@ -170,7 +170,12 @@ class LiftingData:
         turn = axis_angle_to_matrix(torch.cat([torch.zeros(batch, 1, 2), roll], -1))
         back = turn.transpose(-1, -2)
         return Batch(
-            points @ back[..., :2, :2], confidence, world @ back, targets @ back, turn[:, :, None] @ rotations, r.height[clip]
+            points @ back[..., :2, :2],
+            confidence,
+            world @ back,
+            targets @ back,
+            turn[:, :, None] @ rotations,
+            r.height[clip],
         )
 
     def mates(self, poses: Tensor) -> Tensor:

@@ -160,7 +160,7 @@ def source_joint(rig: Rig, joint: str) -> str | tuple[str, str]:
 def halfway(a: Array, b: Array) -> Array:
     """The rotation in the middle of two that are near each other. Shape: (F, 3, 3) twice → (F, 3, 3)."""
     U, _, Vh = np.linalg.svd(a + b)
-    return U @ Vh
+    return np.asarray(U @ Vh)
 
 
 def local_rotations(global_rotations: Array) -> Array:

@@ -21,8 +21,8 @@ from ..generators.proxy import ProxyNetwork, features_of, pelvis
 from ..geometry import axis_angle_to_matrix, matrix_to_sixd
 from ..skeletons import JOINTS, LANDMARKS_MIRROR
 from ..virtual_camera import normalise
-from .lifting_data import LiftingData, RenderedSet
 from .lifter import drop_spans, joined
+from .lifting_data import LiftingData, RenderedSet
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,13 @@ def train_pose(network: ProxyNetwork, data: LiftingData, settings: ProxyTraining
         aside = (place[:, :2] - targets[:, 0, :2]).norm(dim=-1).mean()
         loss = distance + 0.02 * rotation + 0.1 * depth + 0.5 * aside
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if time.monotonic() - noted > 60:
             noted = time.monotonic()
-            print(f"pose {progress:.0%} joints {distance * 1000:.1f} mm, held back {validate(network, data):.1f}", flush=True)
+            held = validate(network, data)
+            print(f"pose {progress:.0%} joints {distance * 1000:.1f} mm, held back {held:.1f}", flush=True)
 
 
 def mean_state(data: LiftingData) -> Tensor:
@@ -151,7 +152,7 @@ def train_shape(network: ProxyNetwork, data: LiftingData, settings: ProxyTrainin
         likelihood = (log_deviation + 0.5 * (betas - truth).square() * torch.exp(-2 * log_deviation)).mean()
         loss = 10 * distance + 0.1 * likelihood
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         if time.monotonic() - noted > 60:
             noted = time.monotonic()
@@ -159,11 +160,10 @@ def train_shape(network: ProxyNetwork, data: LiftingData, settings: ProxyTrainin
             with torch.no_grad():
                 guess = body.betas_for_stature(model(*held)[0], r.height[data.usable :])
                 none = body.betas_for_stature(torch.zeros_like(guess), r.height[data.usable :])
-                errors = [
-                    float(torch.einsum("nas,bs->bna", directions, b - r.betas[data.usable :]).norm(dim=-1).mean() * 1000)
-                    for b in (guess, none)
-                ]
-            print(f"shape {progress:.0%} {distance * 1000:.1f} mm, held back {errors[0]:.1f}, mean shape {errors[1]:.1f}", flush=True)
+                missed = [torch.einsum("nas,bs->bna", directions, b - r.betas[data.usable :]) for b in (guess, none)]
+            learned, mean = (float(m.norm(dim=-1).mean() * 1000) for m in missed)
+            told = f"held back {learned:.1f}, mean shape {mean:.1f}"
+            print(f"shape {progress:.0%} {distance * 1000:.1f} mm, {told}", flush=True)
 
 
 def shape_inputs(

@@ -1,6 +1,6 @@
 """Puts trained weights into the package: copies them to `assets/` and writes their hashes.
 
-    python -m inference_backend train publish
+python -m inference_backend train publish
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,8 +64,13 @@ def render_all(motion: Path, folder: Path, clips: int, frames: int, *, test: boo
 def pack(chunks: list[Path], out: Path) -> Path:
     """All chunks as one file."""
     parts = [dict(np.load(path)) for path in chunks]
-    np.savez_compressed(out, **{key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+    save(out, {key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
     return out
+
+
+def save(path: Path, arrays: dict[str, Any]) -> None:
+    """Writes arrays as one compressed file."""
+    np.savez_compressed(path, **arrays)
 
 
 def render_chunk(job: RenderJob) -> Path:
@@ -109,7 +115,7 @@ def render_chunk(job: RenderJob) -> Path:
             }
         )
     part = job.out.with_suffix(".part.npz")
-    np.savez_compressed(part, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+    save(part, {key: np.stack([row[key] for row in rows]) for key in rows[0]})
     part.replace(job.out)
     return job.out
 

@@ -16,8 +16,8 @@ from ..geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_six
 from ..skeletons import JOINTS, JOINTS_MIRROR
 from .motion import FPS, TEST_SUBJECTS
 
-ARMS = tuple(i for i, name in enumerate(JOINTS) if name.split("_")[-1] in ("collar", "shoulder", "elbow", "wrist", "hand"))
-TWIST_AND_EXTREMITIES = tuple(i for i, name in enumerate(JOINTS) if name in ("neck", "head") or name.endswith(("ankle", "wrist")))
+ARMS = tuple(i for i, name in enumerate(JOINTS) if name.endswith(("collar", "shoulder", "elbow", "wrist", "hand")))
+EXTREMITIES = tuple(i for i, name in enumerate(JOINTS) if name.endswith(("neck", "head", "ankle", "wrist")))
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ class MotionBank:
 
 
 def widen(motion: Motion, other: Motion, rng: torch.Generator) -> Motion:
-    """What the database lacks: other arms on the same trunk, straight legs, moving clavicles, tilted bodies, mirrors."""
+    """What the database lacks: other arms on a trunk, straight legs, moving clavicles, tilted bodies, mirrors."""
     R, root = motion.rotations.clone(), motion.root
     batch, length = R.shape[:2]
-    swap = torch.rand(batch, generator=rng) < 0.3
+    swap = torch.rand(batch, generator=rng) < 0.2
     R[:, :, ARMS] = torch.where(swap[:, None, None, None, None], other.rotations[:, :, ARMS], R[:, :, ARMS])
     R = straighten_legs(R, torch.empty(batch).uniform_(-2, 16, generator=rng).clamp_min(0).deg2rad())
     R = clavicle_rhythm(R, torch.empty(batch).uniform_(0, 0.35, generator=rng))
 
-    some = (torch.rand(batch, generator=rng) < 0.7).float()
+    some = (torch.rand(batch, generator=rng) < 0.4).float()
     amplitude = torch.full((24,), 7.0)
     amplitude[list(ARMS)] = 14.0
-    amplitude[list(TWIST_AND_EXTREMITIES)] = 14.0
+    amplitude[list(EXTREMITIES)] = 14.0
     amplitude[0] = 0.0
     wobble = smooth_noise(batch, length, 24 * 3, rng).view(batch, length, 24, 3)
     steady = torch.randn(batch, 1, 24, 3, generator=rng)
@@ -91,10 +91,10 @@ def widen(motion: Motion, other: Motion, rng: torch.Generator) -> Motion:
     turn = (wobble + steady) * 0.6 * strength[:, None, None, None] * amplitude.deg2rad()[:, None]
     R = R @ axis_angle_to_matrix(turn)
 
-    # A quarter of the windows is tilted: leaning, lying, upside down.
+    # Some of the windows are tilted: leaning, lying, upside down.
     tilt = torch.where(
-        torch.rand(batch, generator=rng) < 0.25,
-        torch.empty(batch).uniform_(10, 130, generator=rng),
+        torch.rand(batch, generator=rng) < 0.15,
+        torch.empty(batch).uniform_(10, 180, generator=rng),
         torch.empty(batch).uniform_(0, 6, generator=rng),
     ).deg2rad()
     angle = torch.rand(batch, generator=rng) * 2 * np.pi

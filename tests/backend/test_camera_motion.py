@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_backend.camera_motion import CameraMotion, CameraMotionReport, flattened, merge, watch_camera
-from inference_backend.video import VideoSource, probe
+from inference_backend.camera_motion import CameraMotion, CameraMotionReport, flattened, looks_every, reduction
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 36
 NOBODY = np.zeros((0, 4))
@@ -42,9 +41,9 @@ def with_person(image: np.ndarray, box: tuple[int, int, int, int], step: int) ->
 
 
 def report(frames, boxes=NOBODY, every=2) -> CameraMotionReport:
-    motion = CameraMotion(every)
-    for index, image in enumerate(frames):
-        motion.update(index, image, boxes)
+    motion = CameraMotion()
+    for index, image in list(enumerate(frames))[::every]:
+        motion.look(index, flattened(image), reduction(*image.shape[:2]), boxes)
     return motion.result()
 
 
@@ -134,40 +133,23 @@ def test_a_blank_wall_tells_nothing():
     assert (found.moving, found.judged, found.looks) == (False, 0, 4)
 
 
-def test_merged_runs():
-    still = CameraMotionReport(False, 0.0, 0.0, None, 20, 21)
-    pan = CameraMotionReport(True, 2.0, 0.5, 130, 20, 21)
-    fast = CameraMotionReport(True, 6.0, 1.0, 60, 10, 11)
-    assert merge([still, still]) == CameraMotionReport(False, 0.0, 0.0, None, 40, 42)
-    assert merge([still, pan, fast]) == CameraMotionReport(True, 4.0, 0.4, 60, 50, 53)
-    assert merge([]) == CameraMotionReport(False, 0.0, 0.0, None, 0, 0)
-
-
 def test_sizes():
     for height, width in ((1920, 1080), (90, 160), (994, 1768)):
-        picture, factor = flattened(np.zeros((height, width, 3), np.uint8))
+        picture, factor = flattened(np.zeros((height, width, 3), np.uint8)), reduction(height, width)
         assert picture.shape == (height // factor, width // factor)
         assert max(picture.shape) <= 480
 
 
+def test_looks_are_a_tenth_of_a_second_apart():
+    assert [looks_every(fps) for fps in (120, 30, 25, 10, 1)] == [12, 3, 2, 1, 1]
+
+
 def test_wrong_arguments():
     motion = CameraMotion()
-    motion.update(0, view(), NOBODY)
+    motion.look(0, flattened(view()), 2, NOBODY)
     with pytest.raises(ValueError, match="the frames before"):
-        motion.update(1, view()[:100], NOBODY)
-    with pytest.raises(ValueError, match="uint8"):
-        motion.update(1, view().astype(np.float32), NOBODY)
-    with pytest.raises(ValueError, match="every"):
-        CameraMotion(0)
-
-
-def test_watching_a_clip(tmp_path):
-    for name, speed in (("still", 0.0), ("pan", 2.0)):
-        (tmp_path / name).mkdir()
-        for i in range(20):
-            cv2.imwrite(str(tmp_path / name / f"{i:03d}.png"), view(x=speed * i)[:, :, ::-1])
-        box = np.array([200.0, 100.0, 300.0, 300.0])
-        found = watch_camera(VideoSource(tmp_path / name, fps=30.0), probe(tmp_path / name, 30.0), {3: [box]})
-        assert found.moving == (speed > 0)
-        assert found.looks == 7
-        assert found.pixels_per_frame == pytest.approx(speed, abs=0.1)
+        motion.look(1, flattened(view())[:100], 2, NOBODY)
+    with pytest.raises(ValueError, match="picture"):
+        motion.look(1, view(), 2, NOBODY)
+    with pytest.raises(ValueError, match="image"):
+        flattened(view().astype(np.float32))

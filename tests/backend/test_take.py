@@ -30,9 +30,10 @@ from inference_backend.errors import (
     TakeMismatch,
     TakeVersion,
 )
+from inference_backend.footage_files import fingerprint
 from inference_backend.take import describe, open_take
 from inference_backend.take_format import ARRAYS, HASH_OF_STAGE, STAGES, row_hashes
-from inference_backend.take_info import BodyInfo, PersonInfo, fingerprint, identify
+from inference_backend.take_info import BodyInfo, PersonInfo, identify
 from inference_backend.take_writer import TakeWriter
 
 F, N = 5, 7
@@ -598,6 +599,25 @@ def test_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(images) != before
     with pytest.raises(ClipNotFound, match="no clip"):
         fingerprint(tmp_path / "no clip")
+
+
+def test_footage_named_by_a_pattern_is_found_again(tmp_path: Path) -> None:
+    images = tmp_path / "shot"
+    images.mkdir()
+    for number in (1, 2, 10):
+        (images / f"a{number}.png").write_bytes(bytes([number]))
+    (images / "notes.txt").write_text("not of the footage")
+    pattern = images / "a%d.png"
+    clip = identify(pattern, fps=24, width=8, height=8, rotation=0)
+    (images / "notes.txt").unlink()
+    with begin(tmp_path / "a.take", clip=clip) as writer:
+        found = writer.take.clip_path()
+        assert found.name == pattern.name
+        assert found.parent.samefile(images)
+    for image in images.iterdir():
+        image.unlink()
+    with pytest.raises(ClipNotFound):
+        open_take(tmp_path / "a.take").clip_path()
 
 
 # Damage has a name.

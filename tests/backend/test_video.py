@@ -17,7 +17,8 @@ import pytest
 
 from inference_backend import video_stream
 from inference_backend.errors import BadArgument, ClipNotFound, UnsupportedVideo
-from inference_backend.video import Frame, VideoSource, fingerprint, probe, read
+from inference_backend.footage_files import fingerprint
+from inference_backend.video import Frame, VideoSource, probe, read
 from inference_backend.video_container import frame_rate
 
 WIDTH, HEIGHT, COUNT, RATE = 64, 48, 40, 30

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from inference_backend.errors import ClipNotFound, UnsupportedVideo
-from inference_backend.video import SEQUENCE_FPS, VideoSource, fingerprint, probe, read
+from inference_backend.footage_files import fingerprint
+from inference_backend.video import SEQUENCE_FPS, VideoSource, probe, read
 
 
 def save(path, grey, size=(20, 12)):

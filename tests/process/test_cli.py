@@ -398,10 +398,12 @@ def test_meter_tells_speed_and_time_left_of_this_job() -> None:
     clock, seen = Clock(), []
     meter = Meter(seen.append, clock=clock)
     meter.stage("estimate", 600, 1000)  # resumed: those 600 took no time now
-    clock.now = 4.0
-    meter.stage("estimate", 800, 1000)
-    assert seen[0] == Progress("estimate", 600, 1000, None, None)
-    assert seen[1] == Progress("estimate", 800, 1000, 50.0, 4.0)
+    clock.now = 30.0
+    meter.stage("estimate", 601, 1000)  # the first step loads the networks
+    clock.now = 34.0
+    meter.stage("estimate", 801, 1000)
+    assert seen[:2] == [Progress("estimate", 600, 1000), Progress("estimate", 601, 1000)]
+    assert seen[2] == Progress("estimate", 801, 1000, 50.0, 199 / 50)
 
 
 def test_meter_begins_again_for_another_stage_or_person() -> None:
