@@ -67,7 +67,7 @@ def require_space(folder: Path, size: int) -> None:
         free = shutil.disk_usage(folder).free
     if free < size:
         raise DiskFull(
-            f"{folder} has {free / 1e9:.2f} GB free; {size / 1e9:.2f} GB are wanted",
+            f"{folder} has {free / 1e6:,.0f} MB free; {size / 1e6:,.0f} MB are wanted",
             hint="Free some space and run the same command again: it continues where it stopped.",
             path=str(folder),
             free=free,

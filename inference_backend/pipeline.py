@@ -29,7 +29,7 @@ from .progress import Meter, Progress
 from .sightings import Sighting, gather
 from .solve import PersonSolve, Solver
 from .solve_preset import SolvePreset
-from .stages import calibrate_person, find_suspects, write_streams, write_target
+from .stages import find_suspects, write_meshes, write_streams, write_target
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
 from .video import VideoSource, probe
@@ -122,11 +122,11 @@ def _solve(writer: TakeWriter, found: Estimation, intrinsics: Intrinsics, preset
     solves: list[PersonSolve] = []
     for k, sighting in enumerate(sightings):
         solve = solver.solve(sighting, intrinsics, meter.stage)
-        write_streams(writer, k, sighting, solve, solver, meter)
+        write_streams(writer, k, sighting, solve)
         solves.append(solve)
     write_target(writer, solves, sightings, meter)
     for k, (sighting, solve) in enumerate(zip(sightings, solves, strict=True)):
-        calibrate_person(writer, k, solver, solve, weights, meter)
+        write_meshes(writer, k, solver, solve, weights, meter)
         find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
 
 

@@ -78,14 +78,13 @@ def gather(
                 masks[k].append((person.mask, person.mask_square, row))
     out = []
     for k, (a, b) in enumerate(spans):
-        confidence = keypoints[k][..., 2] * seen[k][:, None]
         filled = interpolate(np.concatenate([keypoints[k][..., :2], world[k]], -1), seen[k])
         kept = masks[k]
         out.append(
             Sighting(
                 frames=np.asarray(indices[a:b], np.int64),
                 seconds=np.asarray(times[a:b], np.float64),
-                keypoints=np.concatenate([filled[..., :2], confidence[..., None]], -1),
+                keypoints=np.concatenate([filled[..., :2], keypoints[k][..., 2:]], -1),
                 world=filled[..., 2:],
                 boxes=interpolate(boxes[k][:, None], seen[k])[:, 0],
                 masks=np.array([mask for mask, _, _ in kept], np.uint8).reshape(-1, 64, 64),

@@ -44,11 +44,12 @@ def forward_kinematics(local_rotations: Tensor, rest_joints: Tensor, parents: Se
     Shape: (B, J, 3, 3), (B or 1, J, 3) → global rotations (B, J, 3, 3), joints (B, J, 3).
     """
     batch = len(local_rotations)
-    rotations, joints = [local_rotations[:, 0]], [rest_joints[:, 0].expand(batch, 3)]
+    local = local_rotations.unbind(1)  # indexing would fill a full gradient with zeros for every joint
+    rotations, joints = [local[0]], [rest_joints[:, 0].expand(batch, 3)]
     for joint, parent in enumerate(parents[1:], start=1):
         bone = (rest_joints[:, joint] - rest_joints[:, parent]).expand(batch, 3)
         joints.append(joints[parent] + (rotations[parent] @ bone[..., None])[..., 0])
-        rotations.append(rotations[parent] @ local_rotations[:, joint])
+        rotations.append(rotations[parent] @ local[joint])
     return torch.stack(rotations, 1), torch.stack(joints, 1)
 
 

@@ -1,16 +1,19 @@
-"""The stages that write into a take: streams, target, calibration, suspects. Each goes on from its finished frames."""
+"""The stages that write into a take: streams, target, meshes, suspects. Each goes on from its finished frames."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
 
-import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from .calibration import calibrate
-from .calibration_rotations import bone_rotations
-from .calibration_skeleton import skeleton_rotations
+from .calibration_rotations import Form, bone_rotations
+from .calibration_skeleton import blend_target, skeleton_rotations
 from .calibration_weights import CalibrationWeights
 from .camera import Intrinsics
 from .geometry import matrix_to_axis_angle, matrix_to_quaternion
@@ -19,7 +22,6 @@ from .progress import Meter
 from .sightings import Sighting, joint_landmarks
 from .skeletons import PARENTS, POINT_LANDMARKS
 from .solve import PersonSolve, Solver
-from .solve_preset import SolvePreset
 from .suspect_signs import suspect_inputs
 from .suspects import suspects
 from .take_format import row_hashes
@@ -27,37 +29,29 @@ from .take_writer import TakeWriter
 from .world import estimate_world
 
 BATCH = 64
-"""Frames of vertices in memory at once."""
+"""Frames of vertices made at once. Another number may change the last bit of them."""
+
+Rows = Mapping[str, npt.NDArray[Any]]
 
 
-def write_streams(
-    writer: TakeWriter, person: int, sighting: Sighting, solve: PersonSolve, solver: Solver, meter: Meter
-) -> None:
-    """Detections, lifted pose and mesh stream (equations 1 to 3)."""
-    confidence = sighting.keypoints[..., 2]
-    lifted = solve.lifted
-    _write(
-        writer, person, "estimate",
-        {"frames": sighting.frames, "seconds": sighting.seconds, "keypoints_2d": sighting.keypoints,
-         "world_landmarks": sighting.world},
-    )  # fmt: skip
-    _write(
-        writer, person, "lift",
-        {"joints_lifted": lifted.joints.numpy(), "points_lifted": lifted.points.numpy(),
-         "log_error": lifted.log_error.numpy(), "visibility_joints": confidence @ joint_landmarks().T},
-    )  # fmt: skip
+def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: PersonSolve) -> None:
+    """Detections, lifted pose, shape (equations 1 and 2)."""
+    confidence, lifted = sighting.keypoints[..., 2], solve.lifted
+    detected: Rows = {
+        "frames": sighting.frames,
+        "seconds": sighting.seconds,
+        "keypoints_2d": sighting.keypoints,
+        "world_landmarks": sighting.world,
+    }
+    _write(writer, person, "estimate", detected)
+    pose: Rows = {
+        "joints_lifted": lifted.joints.numpy(),
+        "points_lifted": lifted.points.numpy(),
+        "log_error": lifted.log_error.numpy(),
+        "visibility_joints": confidence @ joint_landmarks().T,
+    }
+    _write(writer, person, "lift", pose)
     writer.write_array("betas", solve.betas.numpy(), person)
-    count = len(sighting.frames)
-    for start in range(_done(writer, person, "mesh"), count, BATCH):
-        stop = min(start + BATCH, count)
-        vertices, joints, translation = solver.mesh_vertices(solve, start, stop)
-        rows = {
-            "pose": matrix_to_axis_angle(solve.mesh.pose[start:stop]), "translation": translation,
-            "joints_hmr": joints, "vertices_hmr": vertices,
-        }  # fmt: skip
-        writer.write_rows(person, "mesh", start, {name: t.numpy() for name, t in rows.items()})
-        meter.stage("mesh", stop, count)
-    writer.finish(person, "mesh")
 
 
 def write_target(writer: TakeWriter, solves: list[PersonSolve], sightings: list[Sighting], meter: Meter) -> None:
@@ -76,33 +70,64 @@ def write_target(writer: TakeWriter, solves: list[PersonSolve], sightings: list[
         meter.stage("target", len(joints), len(joints))
 
 
-def calibrate_person(
+def write_meshes(
     writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve, weights: CalibrationWeights, meter: Meter
 ) -> None:
-    """The calibration module (section 3.3): the mesh stream's mesh bent onto the target pose."""
-    preset = solver.preset
+    """The mesh stream's meshes (equation 3) and the calibrated ones (section 3.3), batch by batch.
+
+    While a batch is written and flushed, the next one is made.
+    """
     count = len(solve.target.joints)
-    parameters = json.dumps(result_settings(preset), sort_keys=True)
-    stored = writer.take.person(person)
-    for start in range(_done(writer, person, "calibrate"), count, BATCH):
-        rows = slice(start, min(start + BATCH, count))
-        vertices = torch.from_numpy(np.array(stored.array("vertices_hmr")[rows]))
-        joints = torch.from_numpy(np.array(stored.array("joints_hmr")[rows]))
-        target, points = solve.target.joints[rows], solve.target.points[rows]
-        calibrated, rotations = calibrate_batch(
-            solver, preset, weights, vertices, joints, target, points, solve.mesh.pose[rows]
-        )
-        hashes = row_hashes(parameters, joints.numpy(), target.numpy(), points.numpy())
-        made = {"vertices": calibrated.numpy(), "rotations": rotations.numpy(), "calibrated_hash": hashes}
-        writer.write_rows(person, "calibrate", start, made)
-        meter.stage("calibrate", rows.stop, count)
-    writer.finish(person, "calibrate")
+    done = writer.info.people[person].done
+    writing: Future[None] | None = None
+    # Leaving the block waits for the batch that is being written, also where the job is cancelled.
+    with ThreadPoolExecutor(1) as pool:
+        for start in range(min(done.get("mesh", 0), done.get("calibrate", 0)), count, BATCH):
+            made = _meshes(solver, solve, weights, start, min(start + BATCH, count))
+            if writing is not None:
+                writing.result()
+                meter.stage("calibrate", start, count)
+            writing = pool.submit(_write_meshes, writer, person, start, made)
+        if writing is not None:
+            writing.result()
+    meter.stage("calibrate", count, count)
+    for stage in ("mesh", "calibrate"):
+        writer.finish(person, stage)
+
+
+def _meshes(solver: Solver, solve: PersonSolve, weights: CalibrationWeights, start: int, stop: int) -> dict[str, Rows]:
+    """The rows of both stages in frames [start, stop)."""
+    rows = slice(start, stop)
+    vertices, joints, translation = solver.mesh_vertices(solve, start, stop)
+    pose, target, points = solve.mesh.pose[rows], solve.target.joints[rows], solve.target.points[rows]
+    calibrated, rotations = calibrate_batch(solver, weights, vertices, joints, target, points, pose)
+    parameters = json.dumps(result_settings(solver.preset), sort_keys=True)
+    hashes = row_hashes(parameters, joints.numpy(), target.numpy(), points.numpy())
+    return {
+        "mesh": {
+            "pose": matrix_to_axis_angle(pose).numpy(),
+            "translation": translation.numpy(),
+            "joints_hmr": joints.numpy(),
+            "vertices_hmr": vertices.numpy(),
+        },
+        "calibrate": {
+            "vertices": calibrated.numpy(),
+            "rotations": rotations.numpy(),
+            "calibrated_hash": hashes,
+        },
+    }
+
+
+def _write_meshes(writer: TakeWriter, person: int, start: int, made: dict[str, Rows]) -> None:
+    for stage, rows in made.items():
+        # A job that was killed between the two stages' rows has the first ones already.
+        if writer.info.people[person].done.get(stage, 0) == start:
+            writer.write_rows(person, stage, start, rows)
 
 
 @torch.no_grad()
 def calibrate_batch(
     solver: Solver,
-    preset: SolvePreset,
     weights: CalibrationWeights,
     vertices: Tensor,
     joints: Tensor,
@@ -113,24 +138,18 @@ def calibrate_batch(
     """Equations 6 to 13 on a batch of frames, as the preset wants them.
 
     Shape: vertices (B, N, 3), joints and target (B, 24, 3), points (B, 11, 3), pose (B, 24, 3, 3) local → calibrated
-    vertices (B, N, 3), and the skeleton's local quaternions (B, 24, 4).
+    vertices (B, N, 3), and the skeleton's local quaternions (B, 24, 4). Camera frame, metres.
     """
-    chosen = preset.calibration
+    chosen = solver.preset.calibration
+    form = cast(Form, chosen.form)  # presets allow no other words
     points_hmr = solver.body.landmarks(vertices)[:, list(POINT_LANDMARKS)] if chosen.points else None
     turns = bone_rotations(
-        joints, target, form=chosen.form, points_hmr=points_hmr, points_target=points if chosen.points else None
+        joints, target, form=form, points_hmr=points_hmr, points_target=points if chosen.points else None
     )
-    strength = None if chosen.strength == 1 else torch.full((len(PARENTS),), chosen.strength)
-    calibrated = calibrate(
-        vertices,
-        joints,
-        target,
-        weights,
-        rotations=turns,
-        form=chosen.form,
-        strength=strength,
-        non_rigid=chosen.non_rigid,
-    )
+    if chosen.strength < 1:
+        # Here and not in `calibrate`, so that the skeleton turns as the mesh does.
+        target, turns = blend_target(joints, target, turns, torch.full((len(PARENTS),), chosen.strength))
+    calibrated = calibrate(vertices, joints, target, weights, rotations=turns, form=form, non_rigid=chosen.non_rigid)
     return calibrated, matrix_to_quaternion(skeleton_rotations(pose, PARENTS, turns))
 
 
@@ -151,13 +170,9 @@ def find_suspects(
     meter.stage("suspects", count, count)
 
 
-def _done(writer: TakeWriter, person: int, stage: str) -> int:
-    return writer.info.people[person].done.get(stage, 0)
-
-
-def _write(writer: TakeWriter, person: int, stage: str, arrays: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def _write(writer: TakeWriter, person: int, stage: str, arrays: Rows) -> None:
     """A stage of small rows, from where it stands."""
-    count, start = len(next(iter(arrays.values()))), _done(writer, person, stage)
+    count, start = len(next(iter(arrays.values()))), writer.info.people[person].done.get(stage, 0)
     if start < count:
         writer.write_rows(person, stage, start, {name: value[start:] for name, value in arrays.items()})
     writer.finish(person, stage)

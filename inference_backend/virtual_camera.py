@@ -15,8 +15,19 @@ from torch import Tensor
 from .geometry import swing
 from .skeletons import LANDMARKS
 
-FEATURES = len(LANDMARKS) * 6 + 4
-"""Per frame: 33 points, confidences and 3D hints; whether there are hints, the axis' direction, the size."""
+_BONES = (
+    (11, 12, 0.175), (23, 24, 0.103), (11, 23, 0.285), (12, 24, 0.285), (11, 13, 0.159), (12, 14, 0.159),
+    (13, 15, 0.153), (14, 16, 0.153), (23, 25, 0.224), (24, 26, 0.224), (25, 27, 0.234), (26, 28, 0.234),
+    (27, 31, 0.102), (28, 32, 0.102),
+)  # fmt: skip
+"""Landmark pairs and their distance over the stature on the mean body, where BlazePose sees them."""
+
+_STATURES = (1.35, 1.6, 1.9)
+"""What the stature may be in sizes of the body in the picture."""
+
+FEATURES = len(LANDMARKS) * 6 + 4 + len(_BONES) * len(_STATURES)
+"""Per frame: 33 points, confidences and 3D hints; whether there are hints, the axis' direction, the size; the depths
+that the bones must have."""
 
 _EDGES = (
     (11, 12), (23, 24), (11, 23), (12, 24), (23, 25), (25, 27), (24, 26), (26, 28), (11, 13), (13, 15),
@@ -83,8 +94,22 @@ def normalise(points: Tensor, confidence: Tensor, world: Tensor | None) -> Norma
     hint = torch.zeros(*q.shape[:-1], 3, dtype=q.dtype, device=q.device) if world is None else world / _HINT_HEIGHT
     hinted = torch.full_like(size, 0.0 if world is None else 1.0)
     context = torch.stack([hinted, turn[..., 0, 2], turn[..., 1, 2], size.log() / 2 + 0.7], -1)
-    features = torch.cat([q.flatten(2), confidence, hint.flatten(2), context], -1).transpose(1, 2)
+    features = torch.cat([q.flatten(2), confidence, hint.flatten(2), context, bone_depths(q)], -1).transpose(1, 2)
     return Normalised(q, turn, size, features)
+
+
+def bone_depths(points: Tensor) -> Tensor:
+    """How far each bone must reach along the optical axis, for each supposed stature: √(l² - l_seen²), sign unknown.
+
+    A convolution can hardly make this root by itself, and has only the sign left to find (Taylor 2000).
+    Shape: (B, F, 33, 2) in sizes → (B, F, bones · statures).
+    """
+    a, b = (torch.tensor([bone[i] for bone in _BONES], device=points.device) for i in (0, 1))
+    lengths = points.new_tensor([length * stature for _, _, length in _BONES for stature in _STATURES])
+    square = (points[:, :, a] - points[:, :, b]).square().sum(-1).repeat_interleave(len(_STATURES), -1)
+    room = lengths.square() - square
+    # The root's gradient at 0 is infinite.
+    return torch.where(room > 0, room, 1).sqrt() * (room > 0)
 
 
 def moving_average(values: Tensor, frames: int) -> Tensor:

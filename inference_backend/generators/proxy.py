@@ -8,7 +8,6 @@ and an image checkpoint of the user's is the stronger second opinion.
 from __future__ import annotations
 
 import itertools
-import pickle
 from pathlib import Path
 
 import torch
@@ -30,11 +29,6 @@ SHAPES = 10
 
 STATE = len(JOINTS) * 6 + 3
 """What is regressed: 6D rotations, then the camera (s, tx, ty)."""
-
-_UNREADABLE = (
-    AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError,
-)  # fmt: skip
-"""What torch.load and the networks raise for a file that is damaged or of another kind."""
 
 
 class PoseRegressor(nn.Module):
@@ -114,7 +108,12 @@ class Proxy:
     @torch.no_grad()
     def shape(self, silhouettes: Silhouettes, height: float) -> Tensor:
         """The masks' mean shape, weighted by their certainty, moved to the stature. Shape: (10,), on the CPU."""
-        if len(silhouettes.masks) == 0:
+        count = len(silhouettes.masks)
+        wanted = ((count, 64, 64), (count, len(LANDMARKS), 2), (count, len(LANDMARKS)))
+        found = tuple(tuple(t.shape) for t in (silhouettes.masks, silhouettes.points, silhouettes.confidence))
+        if found != wanted:
+            raise ValueError(f"masks, points, confidence: found {found}, want {wanted}")
+        if count == 0:
             betas = torch.zeros(1, SHAPES)
         else:
             inputs = (silhouettes.masks, silhouettes.points, silhouettes.confidence)
@@ -126,6 +125,8 @@ class Proxy:
     @torch.no_grad()
     def pose(self, seen: Observation, betas: Tensor) -> MeshEstimate:
         """Pose and place in every frame, for a body of shape `betas` (10,); on the CPU."""
+        if betas.shape != (SHAPES,):
+            raise ValueError(f"betas: found {tuple(betas.shape)}, want ({SHAPES},)")
         world = None if seen.world is None else seen.world[None].float().to(self.device)
         points, confidence = (t[None].float().to(self.device) for t in (seen.points, seen.confidence))
         view = normalise(points, confidence, world)
@@ -164,7 +165,7 @@ def load_network(path: Path) -> ProxyNetwork:
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict({key: value.float() for key, value in file["network"].items()})
-    except _UNREADABLE as fault:
+    except Exception as fault:  # torch.load raises almost anything for what is no weight file
         raise WeightsCorrupt(
             f"{path.name} is not a mesh stream of this version",
             hint="Install the backend again, or remake the file with: python -m inference_backend train proxy",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 
 import torch
@@ -17,11 +16,6 @@ from ..weights import model_path
 from . import Keypoints, LiftedPose
 from .size_normalised import OUTPUTS, TARGETS, TARGETS_MIRROR, Prediction, decode
 from .temporal_model import TemporalModel, load_state
-
-_UNREADABLE = (
-    AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError,
-)  # fmt: skip
-"""What torch.load and the network raise for a file that is damaged or of another kind."""
 
 
 class LifterNetwork(nn.Module):
@@ -105,7 +99,7 @@ def load_network(path: Path) -> LifterNetwork:
         file = torch.load(path, map_location="cpu", weights_only=True)
         network = LifterNetwork(channels=int(file["channels"]))
         load_state(network, {key: value.float() for key, value in file["network"].items()})
-    except _UNREADABLE as fault:
+    except Exception as fault:  # torch.load raises almost anything for what is no weight file
         raise WeightsCorrupt(
             f"{path.name} is not a lifter of this version",
             hint="Install the backend again, or remake the file with: python -m inference_backend train lifter",

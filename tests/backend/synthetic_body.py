@@ -105,6 +105,7 @@ def synthetic_body(seed: int = 0, pose_blend: bool = False, shapes: int = 10) ->
         uv=tensor(rng.random((count, 2))),
         uv_faces=faces,
         landmark_regressor=Regressor.from_dense(tensor(landmark_rows)),
+        landmark_offsets=tensor(0.01 * rng.standard_normal((len(landmark_rows), 3))),
         h36m_regressor=Regressor.from_dense(tensor(h36m_rows)),
     )
 
@@ -123,6 +124,7 @@ def body_arrays(body: BodyModel) -> dict[str, np.ndarray]:
         "uv": body.uv.numpy(),
         "uv_faces": body.uv_faces.numpy().astype(np.int32),
         "stature_vertices": np.array(body.stature_vertices, np.int32),
+        "landmark_offsets": body.landmark_offsets.numpy(),
         "licence": np.array(body.licence),
     }
     parts = {"J_regressor": body.joint_regressor, "L": body.landmark_regressor, "H": body.h36m_regressor}
