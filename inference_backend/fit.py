@@ -16,7 +16,12 @@ from torch import Tensor
 
 from .body_points import PointRig
 from .geometry import axis_angle_to_matrix, matrix_to_sixd, sixd_to_matrix, swing
-from .skeletons import PARENTS, POINT_LANDMARKS
+from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
+
+_SAYS: Final = torch.tensor([0.25 if k <= 10 or 17 <= k <= 22 else 1.0 for k in range(len(LANDMARKS))])
+"""What a landmark says of the body: those of face and hands are many, close together and often guessed."""
+
+_ENDS: Final = [JOINTS.index(name) for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
 
 WINDOW: Final = 256
 """Frames solved at once."""
@@ -155,12 +160,12 @@ def _fit_window(
     depth = place[:, 2].clamp_min(0.3)
     # An expected error of 3 cm weighs 1; nothing weighs more than three times that.
     weight = (0.03 / lifted.log_error.exp()).clamp(0.1, 3.0)
-    trust = lifted.confidence.clamp(0, 1).square()
+    trust = lifted.confidence.clamp(0, 1).square() * _SAYS
     relative = lifted.joints - lifted.joints[:, :1]
     dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s
 
     def loss_of(turn: Tensor, shift: Tensor) -> Tensor:
-        joints, landmarks, _ = rig.pose(local @ axis_angle_to_matrix(turn), betas[None])
+        joints, landmarks, turned = rig.pose(local @ axis_angle_to_matrix(turn), betas[None])
         # The shift is in units of depth: sideways and along the ray alike.
         root = place + shift * depth[:, None]
         joints, landmarks = joints - joints[:, :1], landmarks - joints[:, :1] + root[:, None]
@@ -171,6 +176,9 @@ def _fit_window(
         drift = (shift[:, 2] * depth).square().mean()
         loss: Tensor = settings.joints * data + 2.0 * settings.reprojection * reprojection
         loss = loss + 0.1 * settings.rotation * turn.square().sum(-1).mean() + 0.05 * drift
+        # No bone holds head, hands and feet: what turns their parents must not turn them along.
+        ends = (turned[:, _ENDS] - start[:, _ENDS]).square().sum((-1, -2)).mean()
+        loss = loss + 0.2 * settings.rotation * ends
         if len(local) > 2:
             bend = (joints + root[:, None]).diff(n=2, dim=0) * dt2
             aside, deep = bend[..., :2].norm(dim=-1).mean(), bend[..., 2].abs().mean()
