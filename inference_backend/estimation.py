@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .camera_motion import CameraMotion, flattened, looks_every, reduction
 from .detections import DetectionStore
-from .errors import BadArgument
+from .errors import BadArgument, Internal
 from .estimators import FramePoses
 from .estimators.blazepose_runs import RUN_FRAMES, VideoFrames
 from .estimators.blazepose_workers import CLIP_SETTINGS, estimate_clip
@@ -109,14 +109,19 @@ def estimate(
         settings = replace(CLIP_SETTINGS, thumbnail_every=every)
         clip = estimate_clip(VideoFrames(source), len(indices), team, settings, start=done, before=store.frames())
         run: list[FramePoses] = []
-        with contextlib.closing(clip) as frames:
-            for frame in frames:
-                seen.add(frame)
-                run.append(frame)
-                if len(run) == RUN_FRAMES:
-                    store.add(seen.count - len(run), run)
-                    run = []
-                meter.stage("estimate", seen.count, len(indices))
+        try:
+            with contextlib.closing(clip) as frames:
+                for frame in frames:
+                    seen.add(frame)
+                    run.append(frame)
+                    if len(run) == RUN_FRAMES:
+                        store.add(seen.count - len(run), run)
+                        run = []
+                    meter.stage("estimate", seen.count, len(indices))
+        except Internal:
+            # Windows tells Ctrl-C to the workers as well, some of which may not yet ignore it: then this is no fault.
+            meter.stage("estimate", seen.count, len(indices))
+            raise
         if run:
             store.add(seen.count - len(run), run)
     tracks = choose(seen.book.tracks(info.fps / source.step), people)
@@ -126,15 +131,17 @@ def estimate(
 
 def frames_of(source: VideoSource, info: VideoInfo) -> npt.NDArray[np.int64]:
     """Index in the footage of every frame of a part of a clip, at least one. Raises BadArgument where there is none."""
-    indices = np.arange(info.frame_count, dtype=np.int64)[source.start : source.stop : source.step]
-    if len(indices) == 0:
+    stop = info.frame_count if source.stop is None else min(source.stop, info.frame_count)
+    if not 0 <= source.start < stop or source.step < 1:
         raise BadArgument(
-            f"no frame to read from frame {source.start} on: the clip has {info.frame_count}",
-            hint="Choose a start before the clip's end.",
+            f"no frame lies in {source.start} to {stop} by {source.step}: the clip has {info.frame_count}",
+            hint="Choose a start before the clip's end, an end after it, and a step of at least 1.",
             start=source.start,
+            stop=stop,
+            step=source.step,
             frames=info.frame_count,
         )
-    return indices
+    return np.arange(source.start, stop, source.step, dtype=np.int64)
 
 
 def wanted(people: str) -> int | Literal["largest", "all"]:

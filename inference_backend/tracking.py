@@ -121,18 +121,13 @@ class TrackBook:
         """All tracks by falling `size`, without the spurious ones: seen for too short, or hardly a person.
 
         Args:
-            fps: frames noted per second of footage, for `min_seconds`. A clip shorter than that keeps every track.
+            fps: frames noted per second of footage, for `min_seconds`. Where no track is that long, all are kept.
         """
-        if not self._people:
-            return ()
-        first = min(notes.frames[0] for notes in self._people.values())
-        last = max(notes.frames[-1] for notes in self._people.values())
-        needed = min(min_seconds * fps, last - first + 1)
         tracks = [
             Track(person, np.array(notes.frames, np.int64), np.stack(notes.boxes), notes.presence / len(notes.frames))
             for person, notes in self._people.items()
-            if len(notes.frames) >= needed
         ]
+        tracks = [track for track in tracks if len(track.frames) >= min_seconds * fps] or tracks
         sure = [track for track in tracks if track.presence >= SURE_PRESENCE]
         return tuple(sorted(sure or tracks, key=lambda track: (-track.size, track.person)))
 

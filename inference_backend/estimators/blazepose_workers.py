@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 import traceback
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
@@ -169,7 +171,8 @@ def _parallel(
         for _ in range(min(workers, len(blocks))):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, source, settings), daemon=True)
-            process.start()
+            with _interrupts_held_back():
+                process.start()
             theirs.close()
             team[ours] = process
         while current < len(blocks):
@@ -203,6 +206,20 @@ def _parallel(
             if worker.is_alive():
                 worker.kill()
                 worker.join()
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started in this block never hear of Ctrl-C, not even before `_work` says so; we do after it."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # otherwise the first process starts it, which lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _received(connection: Connection, process: BaseProcess) -> RunPoses | None:

@@ -84,6 +84,11 @@ def test_tracks_come_by_area_times_duration():
 def test_short_tracks_are_dropped_but_not_in_short_clips():
     assert [track.person for track in book((0, 60, 10, 1), (0, 14, 99, 1)).tracks(fps=30)] == [0]
     assert [track.person for track in book((0, 3, 10, 1)).tracks(fps=30)] == [0]
+    broken = TrackBook()  # a short clip with a frame that could not be decoded
+    for frame in (0, 1, 2, 4, 5):
+        broken.add(frame, 0, np.array([5, 5, 9, 9], np.float32))
+    assert [len(track.frames) for track in broken.tracks(fps=30)] == [5]
+    assert [track.person for track in book((0, 3, 10, 1), (90, 4, 10, 1)).tracks(fps=30)] == [1, 0]
     assert TrackBook().tracks(fps=30) == ()
 
 
