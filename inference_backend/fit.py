@@ -15,11 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .body_points import PointRig
-from .geometry import axis_angle_to_matrix, matrix_to_sixd, sixd_to_matrix, swing
+from .geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix, swing
 from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
 
 _SAYS: Final = torch.tensor([0.25 if k <= 10 or 17 <= k <= 22 else 1.0 for k in range(len(LANDMARKS))])
 """What a landmark says of the body: those of face and hands are many, close together and often guessed."""
+
+_UNSURE: Final = 0.2
+"""Metres: a limb turns half way to a joint of this expected error."""
 
 _ENDS: Final = [JOINTS.index(name) for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
 
@@ -138,14 +141,24 @@ def posed(rig: PointRig, betas: Tensor, local: Tensor, root: Tensor) -> Fitted:
     return Fitted(local, root, joints + shift, (landmarks + shift)[:, list(POINT_LANDMARKS)], rotations)
 
 
-def aligned_rotations(rig: PointRig, betas: Tensor, joints: Tensor, rotations: Tensor) -> Tensor:
-    """The lifter's rotations, swung so that each limb points at its lifted joint. Shape: (F, 24, 3, 3) global."""
+def aligned_rotations(
+    rig: PointRig, betas: Tensor, joints: Tensor, rotations: Tensor, log_error: Tensor | None = None
+) -> Tensor:
+    """The lifter's rotations, swung so that each limb points at its lifted joint, less where that is unsure.
+
+    Shape: joints (F, 24, 3), rotations (F, 24, 3, 3), log_error (F, 24) log metres → (F, 24, 3, 3) global.
+    """
     rest = rig.rest_joints(betas[None])[0]
     out = rotations.clone()
     owner = [j for j, child in enumerate(CHILD) if child >= 0]
     child = [CHILD[j] for j in owner]
     along = (rotations[:, owner] @ (rest[child] - rest[owner])[..., None])[..., 0]
-    out[:, owner] = swing(along, joints[:, child] - joints[:, owner]) @ rotations[:, owner]
+    turn = swing(along, joints[:, child] - joints[:, owner])
+    if log_error is not None:
+        error = torch.maximum(log_error[:, owner], log_error[:, child]).exp()  # either end may mislead the bone
+        share = 1 / (1 + (error / _UNSURE).square())
+        turn = axis_angle_to_matrix(share[..., None] * matrix_to_axis_angle(turn))
+    out[:, owner] = turn @ rotations[:, owner]
     return out
 
 
@@ -153,13 +166,13 @@ def _fit_window(
     rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settings: FitSettings
 ) -> tuple[Tensor, Tensor]:
     """Local rotations (F, 24, 3, 3) and root (F, 3) of one window."""
-    start = aligned_rotations(rig, betas, lifted.joints, lifted.rotations)
+    start = aligned_rotations(rig, betas, lifted.joints, lifted.rotations, lifted.log_error)
     parents = torch.tensor(PARENTS[1:])
     local = torch.cat([start[:, :1], start[:, parents].mT @ start[:, 1:]], 1)
     place = lifted.joints[:, 0]
     depth = place[:, 2].clamp_min(0.3)
     # An expected error of 3 cm weighs 1; nothing weighs more than three times that.
-    weight = (0.03 / lifted.log_error.exp()).clamp(0.1, 3.0)
+    weight = (0.03 / lifted.log_error.exp()).clamp(0.02, 3.0)
     trust = lifted.confidence.clamp(0, 1).square() * _SAYS
     relative = lifted.joints - lifted.joints[:, :1]
     dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s

@@ -4,7 +4,8 @@
                        └→ mesh generator → HMR mesh ───────────────┴→ calibration → calibrated mesh, skeleton
 
 Estimator, lifter and mesh generator know nothing of each other: this file couples them. Every stage writes into the
-take as it goes and is skipped where it is finished, so a job that was stopped goes on from there.
+take as it goes. A job that was stopped goes on from there: detections and meshes that are kept are not made again; what
+is between them takes seconds, and is.
 """
 
 from __future__ import annotations

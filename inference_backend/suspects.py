@@ -78,13 +78,13 @@ class SuspectModel:
 
 
 MODEL: Final = SuspectModel(
-    intercept=-6.25,
-    streams_disagree=3.0,
-    reprojection=1.0,
-    bone_length=1.0,
-    jerk=0.5,
-    visibility=1.0,
-    lifter_error=6.0,
+    intercept=-6.216,
+    streams_disagree=1.163,
+    reprojection=1.247,
+    bone_length=0.658,
+    jerk=0.388,
+    visibility=0.957,
+    lifter_error=7.765,
 )
 """Chosen so that a joint with every cause at one half scores one half. `evaluation.evaluate_suspects --fit` prints this
 table as fitted to rendered clips."""
