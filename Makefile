@@ -9,8 +9,6 @@ DEMO_CLIP ?= demo/demo.mp4
 CLIP ?= $(DEMO_CLIP)
 OUT ?= out
 ARGS ?=
-# The folder with the CMU clips, to make the test set of `evaluate` from.
-CMU ?=
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= py
@@ -45,16 +43,9 @@ bench: dev
 	$(BACKEND) bench pipeline "$(CLIP)"
 	$(BACKEND) bench memory "$(CLIP)"
 
-evaluate: env build/rendered_test.npz
+evaluate: env
 	$(BACKEND) evaluate accuracy --predictions build/predictions.npz
 	$(BACKEND) evaluate suspects
-
-build/rendered_test.npz: | env build/motion.npz
-	$(BACKEND) train render --test --clips 240 --frames 48
-
-build/motion.npz: | env
-	$(if $(CMU),,$(error the test set is made from the CMU clips: make evaluate CMU=folder))
-	$(BACKEND) train motion --cmu "$(CMU)"
 
 env:
 	@"$(PYTHON)" tools/setup_env.py

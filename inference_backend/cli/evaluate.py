@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..evaluation.accuracy import Evaluation
     from .options import Commands
 
-_RENDERED = DATA / "rendered_test.npz"
+_RENDERED = Path(__file__).parent.parent / "evaluation" / "rendered_test.npz"
 
 
 def add_to(commands: Commands) -> None:
