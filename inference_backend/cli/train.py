@@ -67,6 +67,16 @@ def add_to(commands: Commands) -> None:
         training.add_argument("--seed", type=int, metavar="N", help="default: the training's own")
         training.set_defaults(run=function)
 
+    landmarks = whats.add_parser("landmarks", help="measure where BlazePose sees its landmarks, for `train body`")
+    landmarks.add_argument("--rendered", type=Path, default=_RENDERED, metavar="FILE", help="default: %(default)s")
+    landmarks.set_defaults(run=_landmarks)
+
+    publish = whats.add_parser("publish", help="put trained weights and their hashes into the package")
+    publish.add_argument(
+        "--folder", type=Path, default=DATA, metavar="DIR", help="where they are (default: %(default)s)"
+    )
+    publish.set_defaults(run=_publish)
+
 
 def _add_motion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -141,6 +151,22 @@ def _calibration(options: argparse.Namespace) -> int:
     return 0
 
 
+def _landmarks(options: argparse.Namespace) -> int:
+    from ..training.bake_body import OFFSETS
+    from ..training.landmark_places import measure
+
+    measure(needed(options.rendered, _MAKE_RENDERED))
+    print(OFFSETS)
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from ..training.publish import publish
+
+    print("\n".join(publish(options.folder)))
+    return 0
+
+
 def _common(options: argparse.Namespace) -> dict[str, Any]:
     """What all trainings of weights take."""
     given = {
@@ -163,5 +189,5 @@ def _ready(out: Path) -> Path:
 
 def _tell(out: Path) -> None:
     """Say how the file becomes the one that is shipped: nothing is loaded whose hash is not listed."""
-    print(f"{out}\nTo ship it, copy it into inference_backend/assets and put this line into SHA256SUMS there:")
+    print(f"{out}\nTo ship it: train publish. Its hash:")
     print(f"{hashlib.sha256(out.read_bytes()).hexdigest()}  {out.name}")
