@@ -34,8 +34,10 @@ ENDS: Final = tuple(joint for joint in range(len(JOINTS)) if joint not in PARENT
 SEGMENTS: Final = BONES + tuple((joint, joint) for joint in ENDS)
 """The 28 segments as (joint it begins in, joint it ends in). The first 23 are `skeletons.BONES`."""
 
-_BRANCHING: Final = ((0, (1, 2, 3)), (9, (12, 16, 17)))
-"""Pelvis and chest, and what turns them: shoulders instead of collars, whose short bones turn noise into rotation."""
+_BRANCHING: Final = ((0, (1, 2, 3, 0, 0)), (9, (12, 13, 14, 16, 17)))
+"""Pelvis and chest, and what may turn them; the pelvis' own place pads its row."""
+_CONGRUENT: Final = 0.003
+"""Metres that the triangle of neck and collars may differ by between the two poses to be taken for the same bones."""
 _BRANCHES: Final = tuple(index for index, (start, end) in enumerate(SEGMENTS) if start in (0, 9) and end != start)
 _TORSO: Final = ((9, (1, 2, 12, 16, 17)),)
 _BENDING: Final = (1, 2, 16, 17)
@@ -86,7 +88,8 @@ def bone_rotations(
     check_joints(joints_hmr, joints_target)
     if form not in ("bone", "torso", "chain"):
         raise ValueError(f"form: found {form!r}, want 'bone', 'torso' or 'chain'")
-    branching, _ = align(_spokes(joints_hmr, _BRANCHING), _spokes(joints_target, _BRANCHING))
+    share = _chest_shares(joints_hmr, joints_target)
+    branching, _ = align(*(_spokes(joints, _BRANCHING) * share for joints in (joints_hmr, joints_target)))
     rotations = [branching[:, 0]] * len(JOINTS)
     rotations[9] = branching[:, 1]
     base = None if form == "chain" else _base(joints_hmr, joints_target, form)
@@ -164,6 +167,22 @@ def _spokes(points: Tensor, groups: Sequence[tuple[int, tuple[int, ...]]]) -> Te
     """Vectors from each group's joint to the group's points. Shape: (B, P, 3) → (B, groups, K, 3)."""
     pairs = [(joint, end) for joint, ends in groups for end in ends]
     return _between(points, pairs).view(len(points), len(groups), -1, 3)
+
+
+def _chest_shares(joints_hmr: Tensor, joints_target: Tensor) -> Tensor:
+    """How much each spoke of `_BRANCHING` counts. Shape: (B, 24, 3) twice → (B, 2, 5, 1).
+
+    Where neck and collars stand around the chest alike in both poses, as they do when the target's bones have the
+    body's lengths, they alone give the chest's rotation, and exactly. Otherwise their short bones would turn noise into
+    rotation (the collars are 2.5 cm apart), and the shoulders take the collars' place.
+    """
+    triangle = ((9, 12), (9, 13), (9, 14), (12, 13), (12, 14), (13, 14))
+    hmr, target = (_between(joints, triangle).square().sum(-1) for joints in (joints_hmr, joints_target))
+    difference = hmr.clamp_min(1e-12).sqrt() - target.clamp_min(1e-12).sqrt()
+    alike = torch.exp(-(difference / _CONGRUENT).square().mean(1))[:, None]
+    one = torch.ones_like(alike)
+    pelvis, chest = one.expand(-1, 5), torch.cat([one, alike, alike, 1 - alike, 1 - alike], 1)
+    return torch.stack([pelvis, chest], 1)[..., None]
 
 
 def _swings(source: Tensor, target: Tensor, pairs: Sequence[tuple[int, int]], before: Tensor) -> Tensor:

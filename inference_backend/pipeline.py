@@ -18,6 +18,7 @@ import torch
 
 from . import __version__
 from .body import load_default_body
+from .body_topology import topology
 from .calibration_weights import CalibrationWeights
 from .camera import Intrinsics, choose_intrinsics
 from .detections import DetectionStore
@@ -30,7 +31,7 @@ from .progress import Meter, Progress
 from .sightings import Sighting, gather
 from .solve import PersonSolve, Solver
 from .solve_preset import SolvePreset
-from .stages import find_suspects, write_meshes, write_streams, write_target
+from .stages import find_suspects, write_meshes, write_rest, write_streams, write_target
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
 from .video import VideoSource, probe
@@ -80,12 +81,13 @@ def reconstruct(
     focal = None if isinstance(preset.camera.focal, str) else float(preset.camera.focal)
     intrinsics = choose_intrinsics(info.width, info.height, focal_px=focal, metadata_focal_px=info.focal_length)
     body = load_default_body()
+    surface = topology(body)
     asked = {name: getattr(settings, name) for name in ("people", "start", "end", "step", "fps")}
     with TakeWriter.create_or_resume(
         settings.out,
         clip=identify(settings.clip, fps=info.fps, width=info.width, height=info.height, rotation=info.rotation),
         settings={**result_settings(preset), "clip": asked},
-        body=BodyInfo(body.name, model_sha256("body"), body.vertex_count),
+        body=BodyInfo(body.name, model_sha256("body"), body.vertex_count, len(surface.faces), len(surface.uvs)),
         weights={name: model_sha256(name) for name in MODELS},
         created_by=f"pchmr {__version__}",
         overwrite=settings.overwrite,
@@ -99,6 +101,8 @@ def reconstruct(
             found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
+            for name, array in vars(surface).items():
+                writer.write_array(name, array)
             _solve(writer, found, intrinsics, preset, meter)
         store.clear()
         return writer.folder
@@ -124,6 +128,7 @@ def _solve(writer: TakeWriter, found: Estimation, intrinsics: Intrinsics, preset
     for k, sighting in enumerate(sightings):
         solve = solver.solve(sighting, intrinsics, meter.stage)
         write_streams(writer, k, sighting, solve)
+        write_rest(writer, k, solver, solve)
         solves.append(solve)
     write_target(writer, solves, sightings, meter)
     for k, (sighting, solve) in enumerate(zip(sightings, solves, strict=True)):

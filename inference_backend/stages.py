@@ -54,6 +54,13 @@ def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: Pe
     writer.write_array("betas", solve.betas.numpy(), person)
 
 
+def write_rest(writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve) -> None:
+    """The person's body in the T-pose."""
+    vertices, joints = solver.body.rest(solve.betas[None])
+    writer.write_array("rest_vertices", vertices[0].numpy(), person)
+    writer.write_array("rest_joints", joints[0, list(solver.body.smpl24)].numpy(), person)
+
+
 def write_target(writer: TakeWriter, solves: list[PersonSolve], sightings: list[Sighting], meter: Meter) -> None:
     """Target poses, and the world that they stand in: of the person who is seen longest."""
     longest = max(range(len(solves)), key=lambda k: len(sightings[k].frames))
@@ -100,7 +107,7 @@ def _meshes(solver: Solver, solve: PersonSolve, weights: CalibrationWeights, sta
     rows = slice(start, stop)
     vertices, joints, translation = solver.mesh_vertices(solve, start, stop)
     pose, target, points = solve.mesh.pose[rows], solve.target.joints[rows], solve.target.points[rows]
-    calibrated, rotations = calibrate_batch(solver, weights, vertices, joints, target, points, pose)
+    calibrated, rotations, placed = calibrate_batch(solver, weights, vertices, joints, target, points, pose)
     parameters = json.dumps(result_settings(solver.preset), sort_keys=True)
     hashes = row_hashes(parameters, joints.numpy(), target.numpy(), points.numpy())
     return {
@@ -112,6 +119,7 @@ def _meshes(solver: Solver, solve: PersonSolve, weights: CalibrationWeights, sta
         },
         "calibrate": {
             "vertices": calibrated.numpy(),
+            "joints": placed.numpy(),
             "rotations": rotations.numpy(),
             "calibrated_hash": hashes,
         },
@@ -134,11 +142,11 @@ def calibrate_batch(
     target: Tensor,
     points: Tensor,
     pose: Tensor,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Equations 6 to 13 on a batch of frames, as the preset wants them.
 
     Shape: vertices (B, N, 3), joints and target (B, 24, 3), points (B, 11, 3), pose (B, 24, 3, 3) local → calibrated
-    vertices (B, N, 3), and the skeleton's local quaternions (B, 24, 4). Camera frame, metres.
+    vertices (B, N, 3), the skeleton's local quaternions (B, 24, 4) and its joints (B, 24, 3). Camera frame, metres.
     """
     chosen = solver.preset.calibration
     form = cast(Form, chosen.form)  # presets allow no other words
@@ -150,7 +158,7 @@ def calibrate_batch(
         # Here and not in `calibrate`, so that the skeleton turns as the mesh does.
         target, turns = blend_target(joints, target, turns, torch.full((len(PARENTS),), chosen.strength))
     calibrated = calibrate(vertices, joints, target, weights, rotations=turns, form=form, non_rigid=chosen.non_rigid)
-    return calibrated, matrix_to_quaternion(skeleton_rotations(pose, PARENTS, turns))
+    return calibrated, matrix_to_quaternion(skeleton_rotations(pose, PARENTS, turns)), target
 
 
 def find_suspects(

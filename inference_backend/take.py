@@ -63,7 +63,7 @@ class Person:
         where it is not there. Raises ValueError for other arrays that are not there: ask `has` first.
         """
         spec = _spec(name)
-        shape = spec.sized(self.info.rows, self.take.info.body.vertices)
+        shape = spec.sized(self.info.rows, *self.take.info.body.sizes)
         if not self.has(name):
             if not spec.per_frame:
                 raise ValueError(f"{name} is not in {self.take.folder}: ask has({name!r}) first")
@@ -125,12 +125,14 @@ class Take:
                 _expect(0 <= done <= info.frames, path, f"people[{index}].done.{stage}", done, f"0 to {info.frames}")
             for name in info.arrays:
                 spec = ARRAYS[name]
-                shape = spec.sized(info.rows, self.info.body.vertices)
+                shape = spec.sized(info.rows, *self.info.body.sizes)
                 read_header(array_path(self.folder, spec, index), spec, shape)
         listed = {spec.name for spec in ARRAYS.values() if spec.scope == "take"}
         _expect(set(self.info.arrays) <= listed, path, "arrays", list(self.info.arrays), "known names")
         for name in self.info.arrays:
-            read_header(array_path(self.folder, ARRAYS[name]), ARRAYS[name], ARRAYS[name].sized(0, 0))
+            read_header(
+                array_path(self.folder, ARRAYS[name]), ARRAYS[name], ARRAYS[name].sized(0, *self.info.body.sizes)
+            )
 
 
 def open_take(path: str | os.PathLike[str]) -> Take:

@@ -27,7 +27,7 @@ STAGES: Final = ("estimate", "lift", "mesh", "target", "calibrate", "suspects")
 """What makes the arrays, in the order of the pipeline. Progress is kept per person and stage."""
 
 SYMBOLS: Final = {"J": 24, "K": 33, "P": 11, "C": 6}
-"""Fixed sizes: joints, landmarks, extra points (orders in `skeletons.py`), suspect causes. F and N vary."""
+"""Fixed sizes: joints, landmarks, extra points (orders in `skeletons.py`), suspect causes. F, N, M and U vary."""
 
 SUSPECT_CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
 """The order of the last axis of `suspect_causes`."""
@@ -42,7 +42,7 @@ class ArraySpec:
     stage: str
     """Which of `STAGES` makes it."""
     shape: tuple[str | int, ...]
-    """Sizes: numbers, symbols of `SYMBOLS`, F (frames of the person) or N (vertices of the body)."""
+    """Sizes: numbers, symbols of `SYMBOLS`, F (frames of the person), N, M, U (the body's vertices, faces, UVs)."""
     dtype: str
     """numpy's type string, byte order included."""
     unit: str
@@ -57,9 +57,9 @@ class ArraySpec:
         """Whether it has a row a frame, written as the job goes; the others are written whole."""
         return self.shape[0] == "F"
 
-    def sized(self, rows: int, vertices: int) -> tuple[int, ...]:
-        """The shape in numbers, for `rows` frames and a body of `vertices` vertices."""
-        sizes = {**SYMBOLS, "F": rows, "N": vertices}
+    def sized(self, rows: int, vertices: int, faces: int = 0, uvs: int = 0) -> tuple[int, ...]:
+        """The shape in numbers, for `rows` frames and a body of these sizes."""
+        sizes = {**SYMBOLS, "F": rows, "N": vertices, "M": faces, "U": uvs}
         return tuple(size if isinstance(size, int) else sizes[size] for size in self.shape)
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
@@ -91,6 +91,8 @@ _ROWS: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], .
     ("visibility_joints", "lift", ("F", "J"), "<f4", "0-1", "", "how well each joint was seen"),
     ("log_error", "lift", ("F", "J"), "<f4", "ln m", "", "log of the error the lifter expects of itself"),
     ("pose", "mesh", ("F", "J", 3), "<f4", "rad", "parent joint; root: camera", "the mesh stream's pose as axis-angle"),
+    ("rest_vertices", "mesh", ("N", 3), "<f4", "m", "body", "T-pose of `betas`: y up, facing +z, x to the body's left"),
+    ("rest_joints", "mesh", ("J", 3), "<f4", "m", "body", "joints of `rest_vertices`"),
     ("betas", "mesh", (10,), "<f4", "1", "body", "shape coefficients, one set for the clip"),
     ("translation", "mesh", ("F", 3), "<f4", "m", _CAM, "added to the body of `pose`, `betas`: gives `vertices_hmr`"),
     ("joints_hmr", "mesh", ("F", "J", 3), "<f4", "m", _CAM, "joints of the mesh stream"),
@@ -99,6 +101,7 @@ _ROWS: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], .
     ("points_target", "target", ("F", "P", 3), "<f4", "m", _CAM, "what turns head, hands and feet"),
     ("target_hash", "target", ("F",), "<u8", "1", "", "what the target row was made from; 0: make it again"),
     ("vertices", "calibrate", ("F", "N", 3), "<f4", "m", _CAM, "the calibrated mesh"),
+    ("joints", "calibrate", ("F", "J", 3), "<f4", "m", _CAM, "the calibrated mesh's joints"),
     ("rotations", "calibrate", ("F", "J", 4), "<f4", "1", "parent joint; root: camera", "its skeleton, as w, x, y, z"),
     ("calibrated_hash", "calibrate", ("F",), "<u8", "1", "", "what the calibrated row was made from; 0: make it again"),
     ("suspect", "suspects", ("F", "J"), "<f4", "0-1", "", "how likely the joint is wrong"),
@@ -106,6 +109,11 @@ _ROWS: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], .
 )  # fmt: skip
 _WHOLE: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], ...]] = (
     ("camera", "mesh", (4,), "<f4", "px", "upright image", "fx, fy, cx, cy of the pinhole; pixel centres are integers"),
+    ("faces", "mesh", ("M", 4), "<i4", "1", "", "vertices of each face; a triangle repeats its last one"),
+    ("face_uvs", "mesh", ("M", 4), "<i4", "1", "", "rows of `uvs` at the corners of each face"),
+    ("uvs", "mesh", ("U", 2), "<f4", "1", "texture", "texture coordinates"),
+    ("skin_joints", "mesh", ("N", 4), "<i4", "1", "", "joints that each vertex follows"),
+    ("skin_weights", "mesh", ("N", 4), "<f4", "1", "", "how much; rows sum to 1"),
     ("world", "target", (4, 4), "<f4", "m", "Blender world from camera", "rigid; z is up, the floor is at 0"),
 )
 

@@ -21,7 +21,7 @@ from .errors import TakeCorrupt, TakeVersion
 from .footage_files import fingerprint
 
 FORMAT: Final = "pchmr-take"
-VERSION: Final = 1
+VERSION: Final = 2
 """Readers and writers of another version refuse the take."""
 
 JSON_NAME: Final = "take.json"
@@ -57,6 +57,15 @@ class BodyInfo:
     sha256: str
     vertices: int
     """N in the table."""
+    faces: int = 0
+    """M in the table."""
+    uvs: int = 0
+    """U in the table."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """N, M and U."""
+        return self.vertices, self.faces, self.uvs
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ class TakeWriter:
         spec = ARRAYS.get(name)
         if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
             raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
-        shape = spec.sized(0, self.info.body.vertices)
+        shape = spec.sized(0, *self.info.body.sizes)
         array = spec.converted(value, shape)
         owner = None if person is None else self._person(person)
         path = self._path(spec, person or 0)
@@ -233,15 +233,13 @@ class TakeWriter:
         if not (first <= start <= done and count and start + count <= info.frames):
             wanted = f"start in {first}-{done} and 1 to {info.frames - start} rows"
             raise ValueError(f"stage {stage}: wanted {wanted}, found {count} rows from {start}")
-        vertices = self.info.body.vertices
-        return {
-            name: ARRAYS[name].converted(value, ARRAYS[name].sized(count, vertices)) for name, value in rows.items()
-        }
+        sizes = self.info.body.sizes
+        return {name: ARRAYS[name].converted(value, ARRAYS[name].sized(count, *sizes)) for name, value in rows.items()}
 
     def _make_files(self, info: PersonInfo, names: Sequence[str]) -> None:
         wanted = {}
         for name in names:
-            shape = ARRAYS[name].sized(info.rows, self.info.body.vertices)
+            shape = ARRAYS[name].sized(info.rows, *self.info.body.sizes)
             header = ARRAYS[name].header(shape)
             wanted[name] = header, len(header) + ARRAYS[name].nbytes(shape)
         require_space(self.folder, sum(size for _, size in wanted.values()))
@@ -250,7 +248,7 @@ class TakeWriter:
 
     def _write(self, info: PersonInfo, name: str, start: int, value: NDArray[Any]) -> None:
         path = self._path(ARRAYS[name], info.index)
-        offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, self.info.body.vertices))
+        offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, *self.info.body.sizes))
         write_at(path, offset + start * value[0].nbytes, value.reshape(-1).view(np.uint8).data)
 
     def _path(self, spec: ArraySpec, person: int) -> Path:

@@ -33,10 +33,12 @@ from inference_backend.errors import (
 from inference_backend.footage_files import fingerprint
 from inference_backend.take import describe, open_take
 from inference_backend.take_format import ARRAYS, HASH_OF_STAGE, STAGES, row_hashes
-from inference_backend.take_info import BodyInfo, PersonInfo, identify
+from inference_backend.take_info import VERSION, BodyInfo, PersonInfo, identify
 from inference_backend.take_writer import TakeWriter
 
-F, N = 5, 7
+F, N, M, U = 5, 7, 6, 9
+SIZES = (N, M, U)
+WHOLE = tuple(spec for spec in ARRAYS.values() if not spec.per_frame)
 SETTINGS = {"height": 1.7, "fit": {"iterations": 200, "enabled": True}}
 WEIGHTS = {"lifter": "ab" * 32}
 
@@ -48,7 +50,7 @@ def begin(folder: Path, **changed) -> TakeWriter:
     given = {
         "clip": identify(clip, fps=30, width=640, height=360, rotation=90),
         "settings": SETTINGS,
-        "body": BodyInfo("default", "cd" * 32, N),
+        "body": BodyInfo("default", "cd" * 32, *SIZES),
         "weights": WEIGHTS,
         "created_by": "test 1",
         **changed,
@@ -67,9 +69,9 @@ def truth(name: str, person: int, start: int, stop: int) -> np.ndarray:
 
 
 def whole(name: str, person: int = 0) -> np.ndarray:
-    return (
-        np.arange(1, 1 + np.prod(ARRAYS[name].sized(0, N)), dtype=np.float32).reshape(ARRAYS[name].sized(0, N)) + person
-    )
+    spec = ARRAYS[name]
+    shape = spec.sized(0, *SIZES)
+    return (np.arange(1, 1 + np.prod(shape), dtype=spec.dtype).reshape(shape) + person).astype(spec.dtype)
 
 
 def rows_of(stage: str, person: int, start: int, stop: int) -> dict[str, np.ndarray]:
@@ -89,11 +91,13 @@ def work(folder: Path, people: int = 2, stages: tuple[str, ...] = STAGES, batch:
                     stop = min(F, start + batch)
                     writer.write_rows(person, stage, start, rows_of(stage, person, start, stop))
                     step()
-                if stage == "mesh":
-                    writer.write_array("betas", whole("betas", person), person)
+                for spec in WHOLE:
+                    if spec.stage == stage and spec.scope == "person":
+                        writer.write_array(spec.name, whole(spec.name, person), person)
                 writer.finish(person, stage)
-        writer.write_array("camera", whole("camera"))
-        writer.write_array("world", whole("world"))
+        for spec in WHOLE:
+            if spec.scope == "take":
+                writer.write_array(spec.name, whole(spec.name))
         writer.warn("the camera moves")
 
 
@@ -141,12 +145,13 @@ def test_everything_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     for person in take.people:
         for spec in ARRAYS.values():
             array = person.array(spec.name)
-            assert array.shape == spec.sized(F, N)
+            assert array.shape == spec.sized(F, *SIZES)
             assert array.dtype == np.dtype(spec.dtype)
             assert not array.flags.writeable
         assert all(person.finished(stage) and person.done(stage) == F for stage in STAGES)
-        np.testing.assert_array_equal(person.array("betas"), whole("betas", person.info.index))
-    np.testing.assert_array_equal(take.person(1).array("world"), whole("world"))
+        for spec in WHOLE:
+            owner = person.info.index if spec.scope == "person" else 0
+            np.testing.assert_array_equal(person.array(spec.name), whole(spec.name, owner))
     check_finished_rows(folder)
     assert take.info.settings == SETTINGS
     assert take.info.warnings == ("the camera moves",)
@@ -648,7 +653,8 @@ def edit(path: Path, *keys: str | int, value: object) -> None:
         (("people", 0, "done", "dance"), 1, r"people\[0\]\.done: found dance"),
         (("people", 0, "arrays"), ["hats"], r"people\[0\]\.arrays: found \['hats'\]"),
         (("arrays",), ["pose"], r"arrays: found \['pose'\]"),
-        (("body", "vertices"), 8, r"vertices_hmr\.npy: header: found .*\(5, 7, 3\).*expected .*\(5, 8, 3\)"),
+        (("body", "vertices"), 8, r"rest_vertices\.npy: header: found .*\(7, 3\).*expected .*\(8, 3\)"),
+        (("body", "faces"), 5, r"faces\.npy: header: found .*\(6, 4\).*expected .*\(5, 4\)"),
         (("people", 0, "rows"), 6, r"frames\.npy: header: found"),
     ],
 )
@@ -660,10 +666,10 @@ def test_record_that_does_not_fit(written: Path, keys: tuple, value: object, nam
     assert "--overwrite" in caught.value.hint
 
 
-@pytest.mark.parametrize("version", [0, 2, True, None, "1"])
+@pytest.mark.parametrize("version", [0, 1, VERSION + 1, True, None, str(VERSION)])
 def test_other_version(written: Path, version: object) -> None:
     edit(written / "take.json", "version", value=version)
-    with pytest.raises(TakeVersion, match=f"has format version {version}; this program reads version 1"):
+    with pytest.raises(TakeVersion, match=f"has format version {version}; this program reads version {VERSION}"):
         open_take(written)
 
 
