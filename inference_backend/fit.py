@@ -17,6 +17,7 @@ from torch import Tensor
 from .body_points import PointRig
 from .geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix, swing
 from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
+from .standing import SOLES
 
 _SAYS: Final = torch.tensor([0.25 if k <= 10 or 17 <= k <= 22 else 1.0 for k in range(len(LANDMARKS))])
 """What a landmark says of the body: those of face and hands are many, close together and often guessed."""
@@ -26,7 +27,7 @@ _UNSURE: Final = 0.2
 
 _ENDS: Final = [JOINTS.index(name) for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
 
-WINDOW: Final = 256
+WINDOW: Final = 768
 """Frames solved at once."""
 
 OVERLAP: Final = 32
@@ -43,7 +44,7 @@ _TURN_RATE, _SHIFT_RATE = 0.03, 0.01
 class FitSettings:
     """Weights of the fit."""
 
-    iterations: int = 50
+    iterations: int = 80
     """Steps of Adam; 0 only makes the bone lengths constant."""
     joints: float = 1.0
     """Pull towards the lifted joints, over their expected errors."""
@@ -53,6 +54,8 @@ class FitSettings:
     """Pull towards the lifter's rotations."""
     smoothness: float = 1.0
     """Against acceleration."""
+    contact: float = 10.0
+    """Against motion of feet that stand in the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,8 @@ class Lifted:
     """(F, 33, 2) the 2D detections, camera-normalised."""
     confidence: Tensor
     """(F, 33)"""
+    standing: Tensor
+    """(F, 4) how surely each of `standing.SOLES` stands still, 0 to 1."""
 
     def part(self, start: int, stop: int) -> Lifted:
         """Some of the frames."""
@@ -175,6 +180,7 @@ def _fit_window(
     weight = (0.03 / lifted.log_error.exp()).clamp(0.02, 3.0)
     trust = lifted.confidence.clamp(0, 1).square() * _SAYS
     relative = lifted.joints - lifted.joints[:, :1]
+    stands = torch.minimum(lifted.standing[1:], lifted.standing[:-1])
     dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s
 
     def loss_of(turn: Tensor, shift: Tensor) -> Tensor:
@@ -196,6 +202,8 @@ def _fit_window(
             bend = (joints + root[:, None]).diff(n=2, dim=0) * dt2
             aside, deep = bend[..., :2].norm(dim=-1).mean(), bend[..., 2].abs().mean()
             loss = loss + settings.smoothness * (2.0 * aside + deep)
+            slide = landmarks[:, list(SOLES)].diff(dim=0).norm(dim=-1) * (fps / 30.0)
+            loss = loss + settings.contact * (slide * stands).mean()
         return loss
 
     turn, shift = _minimise(loss_of, torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3), settings.iterations)
@@ -232,7 +240,7 @@ def _check(lifted: Lifted, fps: float) -> None:
         raise ValueError("nothing to fit: no frames")
     if not 0 < fps < float("inf"):
         raise ValueError(f"fps: found {fps}, want a number above 0")
-    wanted = ((24, 3), (11, 3), (24, 3, 3), (24,), (33, 2), (33,))
+    wanted = ((24, 3), (11, 3), (24, 3, 3), (24,), (33, 2), (33,), (len(SOLES),))
     for field, shape in zip(fields(lifted), wanted, strict=True):
         value: Tensor = getattr(lifted, field.name)
         if value.shape != (frames, *shape):

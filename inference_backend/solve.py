@@ -18,11 +18,12 @@ from torch import Tensor
 from .body_model import BodyModel
 from .body_points import PointRig
 from .camera import Intrinsics
-from .fit import FitSettings, Fitted, Lifted, fit, posed
+from .fit import FitSettings, Fitted, Lifted, fit
 from .generators import MeshEstimate, MeshGenerator, Observation, Silhouettes
 from .lifters import LiftedPose, Lifter
 from .sightings import Sighting, mean_fps
 from .solve_preset import SolvePreset
+from .standing import standing
 from .streams import Clock, lift_clip, mesh_clip
 from .trajectory import fit_root
 
@@ -80,21 +81,26 @@ class Solver:
     def _target(
         self, betas: Tensor, lifted: LiftedPose, seen: Observation, seconds: npt.NDArray[np.float64], tick: Tick
     ) -> Fitted:
-        """The target pose: bone lengths of the take's shape, the path smooth in depth."""
+        """The target pose: the path smooth in depth, bone lengths of the take's shape, standing feet at rest."""
         preset, count = self.preset, len(seconds)
         fps = mean_fps(seconds)
         settings = FitSettings(
             iterations=preset.fit.iterations if preset.fit.enabled else 0,
             reprojection=preset.fit.reprojection,
             smoothness=preset.fit.smoothness,
+            contact=preset.fit.contact,
         )
-        wanted = Lifted(lifted.joints, lifted.points, lifted.rotations, lifted.log_error, seen.points, seen.confidence)
-        fitted = fit(self.rig, self.rig_seen, betas, wanted, fps, settings, lambda n: tick("target", n, count))
-        if not preset.trajectory.enabled:
-            return fitted
-        certain = seen.confidence[:, 23:25].mean(1)
-        root = fit_root(fitted.root.numpy(), certain.numpy(), fps)
-        return posed(self.rig, betas, fitted.local_rotations, torch.tensor(root, dtype=torch.float32))
+        place = lifted.joints[:, 0]
+        if preset.trajectory.enabled:
+            certain = seen.confidence[:, 23:25].mean(1)
+            place = torch.tensor(fit_root(place.numpy(), certain.numpy(), fps), dtype=torch.float32)
+        shift = (place - lifted.joints[:, 0])[:, None]
+        still = standing(seen.points, seen.confidence, fps)
+        wanted = Lifted(
+            lifted.joints + shift, lifted.points + shift, lifted.rotations, lifted.log_error,
+            seen.points, seen.confidence, still,
+        )  # fmt: skip
+        return fit(self.rig, self.rig_seen, betas, wanted, fps, settings, lambda n: tick("target", n, count))
 
     def mesh_vertices(self, solve: PersonSolve, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
         """Vertices (n, N, 3), joints (n, 24, 3) and translation (n, 3) of the mesh stream in frames [start, stop)."""

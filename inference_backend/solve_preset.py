@@ -90,9 +90,10 @@ class FitPreset:
     """The fit of the body's poses to the lifted joints and the landmarks of the clip."""
 
     enabled: bool = _flag(True, "fit the body to the whole clip; else only its bone lengths are made constant")
-    iterations: int = _int(50, 1, 5000, "steps of the optimiser")
+    iterations: int = _int(80, 1, 5000, "steps of the optimiser")
     reprojection: float = _float(1.0, 0, 100, "weight of the distance to the 2D landmarks")
     smoothness: float = _float(1.0, 0, 100, "weight of the acceleration; too much rounds off fast motion")
+    contact: float = _float(10.0, 0, 100, "weight against motion of feet that stand still in the picture")
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ def add_to(commands: Commands) -> None:
         training.add_argument("--out", type=Path, default=out, metavar="FILE", help="default: %(default)s")
         training.add_argument("--minutes", type=positive, default=minutes, help="in all (default: %(default)g)")
         training.add_argument("--threads", type=whole(1), default=1, metavar="N", help="default: %(default)s")
+        if name == "lifter":
+            training.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or mps (default: cpu)")
         training.add_argument("--seed", type=int, metavar="N", help="default: the training's own")
         training.set_defaults(run=function)
 
@@ -128,9 +130,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _lifter(options: argparse.Namespace) -> int:
+    from ..devices import choose_device
     from ..training.lifter import LifterTraining, train
 
-    train(LifterTraining(**_common(options), rendered=needed(options.rendered, _MAKE_RENDERED)))
+    rendered = needed(options.rendered, _MAKE_RENDERED)
+    train(LifterTraining(**_common(options), rendered=rendered, device=str(choose_device(options.device))))
     _tell(options.out)
     return 0
 

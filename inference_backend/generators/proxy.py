@@ -8,14 +8,16 @@ and an image checkpoint of the user's is the stronger second opinion.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..body import BodyModel, load_default_body
-from ..errors import WeightsCorrupt, WeightsMissing
 from ..geometry import sixd_to_matrix
+from ..network_files import read_network
 from ..skeletons import JOINTS, LANDMARKS
 from ..virtual_camera import FEATURES, Normalised, normalise
 from ..weights import model_path
@@ -154,22 +156,11 @@ def features_of(view: Normalised) -> Tensor:
 
 
 def load_network(path: Path) -> ProxyNetwork:
-    """The networks of a weight file. Raises WeightsMissing or WeightsCorrupt."""
-    if not path.is_file():
-        raise WeightsMissing(
-            f"no mesh stream at {path}",
-            hint="Give the right path, or make the file with: python -m inference_backend train proxy",
-            path=str(path),
-        )
-    network = ProxyNetwork()
-    try:
-        file = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({key: value.float() for key, value in file["network"].items()})
-    except Exception as fault:  # torch.load raises almost anything for what is no weight file
-        raise WeightsCorrupt(
-            f"{path.name} is not a mesh stream of this version",
-            hint="Install the backend again, or remake the file with: python -m inference_backend train proxy",
-            path=str(path),
-            reason=str(fault),
-        ) from fault
-    return network
+    """The networks of a file of `train proxy`. Raises WeightsMissing or WeightsCorrupt."""
+
+    def build(_: Mapping[str, Any], state: Mapping[str, Tensor]) -> ProxyNetwork:
+        network = ProxyNetwork()
+        network.load_state_dict(state)
+        return network
+
+    return read_network(path, "mesh stream", "proxy", build)

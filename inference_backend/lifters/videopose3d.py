@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import WeightsCorrupt, WeightsMissing
 from ..geometry import matrix_to_sixd, sixd_to_matrix
+from ..network_files import read_network
 from ..skeletons import JOINTS, JOINTS_MIRROR, LANDMARKS, LANDMARKS_MIRROR
 from ..virtual_camera import FEATURES, Normalised, normalise
 from ..weights import model_path
@@ -88,22 +90,11 @@ class VideoPose3D:
 
 
 def load_network(path: Path) -> LifterNetwork:
-    """The network of a weight file. Raises WeightsMissing or WeightsCorrupt."""
-    if not path.is_file():
-        raise WeightsMissing(
-            f"no lifter at {path}",
-            hint="Give the right path, or make the file with: python -m inference_backend train lifter",
-            path=str(path),
-        )
-    try:
-        file = torch.load(path, map_location="cpu", weights_only=True)
+    """The network of a file of `train lifter`. Raises WeightsMissing or WeightsCorrupt."""
+
+    def build(file: Mapping[str, Any], state: Mapping[str, Tensor]) -> LifterNetwork:
         network = LifterNetwork(channels=int(file["channels"]))
-        load_state(network, {key: value.float() for key, value in file["network"].items()})
-    except Exception as fault:  # torch.load raises almost anything for what is no weight file
-        raise WeightsCorrupt(
-            f"{path.name} is not a lifter of this version",
-            hint="Install the backend again, or remake the file with: python -m inference_backend train lifter",
-            path=str(path),
-            reason=str(fault),
-        ) from fault
-    return network
+        load_state(network, dict(state))
+        return network
+
+    return read_network(path, "lifter", "lifter", build)
