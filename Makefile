@@ -2,7 +2,10 @@
 #
 #   make demo                  the project's own clip: take and movie
 #   make demo CLIP=path        any other (ARGS="--height 1.82" and the like reach `reconstruct`)
-#   make test lint             tests; style and types
+#   make test                  all tests, in every Blender that this machine can have (ARGS="-k lens" reach pytest)
+#   make test-blender          only those in Blender (ARGS="--only 4.2 window")
+#   make lint                  style and types
+#   make extension             the extension's zip, to install in Blender
 #   make evaluate bench        the tables of the README
 
 DEMO_CLIP ?= demo/demo.mp4
@@ -21,7 +24,7 @@ BACKEND := $(VENV_PYTHON) -m inference_backend
 
 export PCHMR_MODELS ?= $(CURDIR)/.cache/models
 
-.PHONY: demo test lint bench evaluate env dev lock clean distclean
+.PHONY: demo test test-blender lint extension bench evaluate env dev lock clean distclean
 
 demo: env
 	@name="$$(basename "$(CLIP)")"; take="$(OUT)/$${name%.*}.take"; \
@@ -30,12 +33,18 @@ demo: env
 	echo "take:  $$take" && echo "movie: $$take.mp4"
 
 test: dev
-	$(VENV_PYTHON) -m pytest $(ARGS)
+	$(VENV_PYTHON) tools/run_tests.py $(ARGS)
+
+test-blender: dev
+	$(VENV_PYTHON) tools/test_blender.py $(ARGS)
 
 lint: dev
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy
+	$(VENV_PYTHON) tools/check_types.py
+
+extension: env
+	$(VENV_PYTHON) tools/build_extension.py --out $(OUT) --bpy "$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)"
 
 bench: dev
 	$(BACKEND) bench blazepose "$(CLIP)"
@@ -59,7 +68,7 @@ lock:
 # build/ stays: trainings that took hours may lie there.
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache
-	find inference_backend tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find inference_backend pchmr_blender tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf .venv .cache

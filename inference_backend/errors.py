@@ -105,6 +105,12 @@ class TakeMismatch(BackendError):
     exit_code = 42
 
 
+class TakeNotFound(BackendError):
+    """A scene's take is neither where it was nor beside the .blend file."""
+
+    exit_code = 44
+
+
 class OutputNotWritable(BackendError):
     """The output folder cannot be made or written."""
 
@@ -123,10 +129,40 @@ class OutOfMemory(BackendError):
     exit_code = 52
 
 
+class SceneChanged(BackendError):
+    """What is asked for needs a part of the scene that is no longer there: a body, a skeleton, a camera."""
+
+    exit_code = 53
+
+
 class ProtocolMismatch(BackendError):
     """Add-on and backend speak different versions of the protocol."""
 
     exit_code = 60
+
+
+class BackendDied(BackendError):
+    """The backend process cannot be started, has ended by itself or had to be ended; `output` is its log's end."""
+
+    exit_code = 61
+
+
+class SetupFailed(BackendError):
+    """The backend's environment could not be made; `log` is the file that says all of it."""
+
+    exit_code = 70
+
+
+class NoNetwork(BackendError):
+    """A download failed: offline, or a proxy, a certificate or a firewall is in the way (`reason` says which)."""
+
+    exit_code = 71
+
+
+class EnvironmentInvalid(BackendError):
+    """An interpreter cannot run this backend; `reason` says why in one word."""
+
+    exit_code = 72
 
 
 class Cancelled(BackendError):

@@ -49,6 +49,8 @@ class Model:
     """Hex digest of an installed file. None: see `SHA256SUMS` (bundled), or any edition is allowed (user-supplied)."""
     member: str = ""
     """Path inside the wheel it is taken from (installed files)."""
+    other_suffix: str = ""
+    """What its name may end in instead (user-supplied files)."""
 
 
 BLAZEPOSE_WHEEL: Final = "mediapipe==0.10.21"
@@ -58,6 +60,12 @@ BLAZEPOSE_WHEEL: Final = "mediapipe==0.10.21"
 def _blazepose(name: str, member: str, sha256: str, purpose: str) -> Model:
     origin = f"PyPI wheel {BLAZEPOSE_WHEEL}"
     return Model(name, Path(member).name, "installed", "Apache-2.0", origin, purpose, sha256, member)
+
+
+def _body(name: str, file_name: str, license: str, origin: str) -> Model:
+    other = {".pkl": ".npz", ".npz": ".pkl"}[Path(file_name).suffix]
+    purpose = f"the {Path(file_name).stem.partition('_')[0]} body"
+    return Model(name, file_name, "user-supplied", license, origin, purpose, other_suffix=other)
 
 
 REGISTRY: Final = {
@@ -79,7 +87,17 @@ REGISTRY: Final = {
         Model("lifter", "lifter.pt", "bundled", "Apache-2.0", "trained here on CMU mocap", "2D landmarks to a 3D pose"),
         Model("proxy", "proxy.pt", "bundled", "Apache-2.0", "trained here on the default body", "mesh from landmarks"),
         Model("calibration", "calibration.npz", "bundled", "Apache-2.0", "trained here on the default body", "A and W"),
-        Model("smpl", "SMPL_NEUTRAL.pkl", "user-supplied", "SMPL model licence", "smpl.is.tue.mpg.de", "the SMPL body"),
+        _body("smpl", "SMPL_NEUTRAL.pkl", "SMPL model licence (non-commercial)", "smpl.is.tue.mpg.de"),
+        _body("smplh", "SMPLH_NEUTRAL.npz", "SMPL+H model licence (non-commercial)", "mano.is.tue.mpg.de"),
+        _body("smplx", "SMPLX_NEUTRAL.npz", "SMPL-X model licence (non-commercial)", "smpl-x.is.tue.mpg.de"),
+        Model(
+            "videopose3d",
+            "pretrained_h36m_cpn.bin",
+            "user-supplied",
+            "CC-BY-NC-4.0",
+            "github.com/facebookresearch/VideoPose3D",
+            "the lifter of 17 joints as published",
+        ),
     )
 }
 """Every model file by name."""
@@ -132,6 +150,13 @@ def expected_sha256(model: Model) -> str | None:
     )
 
 
+def model_file(model: Model) -> Path:
+    """Where a model's file lies, or should."""
+    path = (ASSETS if model.source == "bundled" else models_folder()) / model.file_name
+    other = path.with_suffix(model.other_suffix or path.suffix)
+    return other if other.is_file() and not path.is_file() else path
+
+
 def model_path(name: str) -> Path:
     """Path of a model file that is there and has the registered hash (hashed once per process and file version).
 
@@ -141,12 +166,12 @@ def model_path(name: str) -> Path:
         WeightsCorrupt: it is, with another content.
     """
     model = REGISTRY[name]
-    path = (ASSETS if model.source == "bundled" else models_folder()) / model.file_name
+    path = model_file(model)
     if not path.is_file():
         hint = {
             "bundled": "Install the backend again: this file comes with it.",
             "installed": _INSTALL_HINT,
-            "user-supplied": f"Get it from {model.origin} and put it there.",
+            "user-supplied": f"Get it from {model.origin} and add it: python -m inference_backend models --add FILE",
         }[model.source]
         raise WeightsMissing(f"{name}: no file {path}", hint=hint, model=name, path=str(path))
     expected = expected_sha256(model)

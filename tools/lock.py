@@ -18,17 +18,19 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 UV = "uv==0.13.9"
 OLDEST_PYTHON = "3.10"
+BPY_GROUPS = ["bpy-4_2", "bpy-4_5", "bpy-5_0"]
 CUDA = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 
 HEADER = """\
 # {what}: every package at one version, every file by its sha256.
 # Made from pyproject.toml by tools/lock.py (`make lock`); edit that, not this.
-# pip install --require-hashes --no-deps -r requirements/{name}   (tools/setup_env.py does it, and adds torch)
+# pip install --require-hashes --no-deps -r requirements/{name}   ({by})
 """
+SETUP, BLENDER = "tools/setup_env.py does it, and adds torch", "tools/blender_env.py does it"
 
 
-def compile_lock(uv: Path, name: str, what: str, source: list[str], left_out: set[str]) -> set[str]:
-    """Write one lock; returns the names of its packages."""
+def compile_lock(uv: Path, name: str, what: str, source: list[str], left_out: set[str], by: str = SETUP) -> set[str]:
+    """Write one lock, of which the header says what for and who installs it; returns the names of its packages."""
     command = [
         str(uv), "pip", "compile", *source, "--universal", "--python-version", OLDEST_PYTHON, "--no-header", "--quiet",
         "--constraints", str(LOCKS / "torch.txt"), "--constraints", str(LOCKS / "constraints.txt"),
@@ -36,7 +38,7 @@ def compile_lock(uv: Path, name: str, what: str, source: list[str], left_out: se
     everything = names(run(command))
     omitted = sorted(left_out | {package for package in everything if CUDA.fullmatch(package)})
     text = run([*command, "--generate-hashes", *(f"--no-emit-package={package}" for package in omitted)])
-    (LOCKS / name).write_text(HEADER.format(what=what, name=name) + text, "utf-8", newline="\n")
+    (LOCKS / name).write_text(HEADER.format(what=what, name=name, by=by) + text, "utf-8", newline="\n")
     print(f"requirements/{name}: {len(names(text))} packages")
     return everything
 
@@ -55,7 +57,7 @@ def run(command: list[str]) -> str:
 
 
 def main() -> None:
-    """Make both locks."""
+    """Make all locks."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         programs = Path(folder) / ("Scripts" if sys.platform == "win32" else "bin")
@@ -64,6 +66,9 @@ def main() -> None:
         backend = compile_lock(uv, "backend.lock", "What the backend needs", ["pyproject.toml"], set())
         dev = ["--group", "dev", "--constraints", str(LOCKS / "backend.lock")]
         compile_lock(uv, "dev.lock", "What tests and checks need besides", dev, backend)
+        for group in BPY_GROUPS:
+            name = group.replace("_", ".") + ".lock"
+            compile_lock(uv, name, "Blender as a Python module, for tests", ["--group", group], set(), BLENDER)
 
 
 if __name__ == "__main__":

@@ -34,14 +34,14 @@ def guarded(command: Callable[[], int]) -> int:
     except BrokenPipeError as error:
         if _stdout_closed():
             return PIPE_CLOSED
-        return _told(_named(error), error)
+        return _told(named(error), error)
     except KeyboardInterrupt as error:
         return _told(Cancelled("interrupted", hint="The same command starts again, or continues."), error)
     except Exception as error:
-        return _told(_named(error), error)
+        return _told(named(error), error)
 
 
-def _named(error: Exception) -> BackendError:
+def named(error: Exception) -> BackendError:
     """The kind of any exception."""
     if isinstance(error, BackendError):
         return error

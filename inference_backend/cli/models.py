@@ -47,14 +47,24 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--install", action="store_true", help="first get BlazePose's two files (Apache-2.0) with pip")
     parser.add_argument("--wheel", type=Path, metavar="FILE", help="install from this wheel instead of downloading it")
+    own = parser.add_mutually_exclusive_group()
+    own.add_argument(
+        "--add", type=Path, metavar="FILE",
+        help="check a file of yours, say its licence, and copy it to where it is found: a body of SMPL, SMPL-H or "
+        "SMPL-X, or a checkpoint of VideoPose3D",
+    )  # fmt: skip
+    own.add_argument("--inspect", type=Path, metavar="FILE", help="check it and say its licence, but add nothing")
+    parser.add_argument("--replace", action="store_true", help="with --add: instead of another file that is there")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Install if that is asked for, and list."""
+    """Install or add if that is asked for, and list."""
     from ..weights import MODELS_ENV, install_blazepose, models_folder
 
+    if options.add is not None or options.inspect is not None:
+        return _own_file(options)
     if options.install or options.wheel is not None:
         install_blazepose(options.wheel)
     states = model_states()
@@ -74,11 +84,11 @@ def run(options: argparse.Namespace) -> int:
 
 def model_states() -> list[ModelState]:
     """Every registered model file, in the registry's order."""
-    from ..weights import ASSETS, REGISTRY, expected_sha256, file_sha256, model_path, models_folder
+    from ..weights import REGISTRY, expected_sha256, file_sha256, model_file, model_path
 
     states = []
     for model in REGISTRY.values():
-        path = (ASSETS if model.source == "bundled" else models_folder()) / model.file_name
+        path = model_file(model)
         state: Literal["installed", "missing", "corrupt"] = "installed"
         digest = problem = None
         try:
@@ -94,6 +104,23 @@ def model_states() -> list[ModelState]:
             )
         )
     return states
+
+
+def _own_file(options: argparse.Namespace) -> int:
+    """Check a file of the user's, and add it if that is asked for."""
+    from ..added_models import add, identify
+
+    name = (identify(options.inspect) if options.add is None else add(options.add, replace=options.replace)).name
+    state = next(state for state in model_states() if state.name == name)
+    if options.json:
+        print(json.dumps(asdict(state), indent=1))
+        return 0
+    print(f"{options.add or options.inspect} is {state.purpose}.")
+    print(f"Licence: {state.license}, from {state.origin}: not for commercial use, unless its owner has licensed")
+    print("you otherwise. The default path goes on without it.")
+    if options.add is not None:
+        print(f"Added: {state.path}")
+    return 0
 
 
 def _text(state: ModelState) -> str:

@@ -9,18 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend.errors import TakeCorrupt
+from ...inference_backend.frame_rates import runs_evenly
 from ...inference_backend.skeletons import PARENTS
 from ...inference_backend.take import Person, Take, open_take
 from ...inference_backend.take_info import TakeInfo
-
-REST_TO_BLENDER: Final = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
-"""The body's rest frame (y up, facing +z) → Blender's (z up, facing -y); the body's left stays at +x."""
+from .axes import quaternions_to_matrices, y_up_to_blender
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +64,19 @@ class PersonView:
 
     @cached_property
     def seconds(self) -> NDArray[np.float64]:
-        """(F,) time in the footage."""
-        return np.array(self._person.array("seconds"))
+        """(F,) time in the footage; without what containers round away where the rate is even."""
+        seconds, fps = np.array(self._person.array("seconds")), self._person.take.info.clip.fps
+        return self.frames / fps if runs_evenly(self.frames, seconds, fps) else seconds
 
     @cached_property
     def rest_vertices(self) -> NDArray[np.float32]:
         """(N, 3) T-pose, z up, facing -y, the body's left at +x."""
-        return (self._person.array("rest_vertices") @ REST_TO_BLENDER.T).astype(np.float32)
+        return np.asarray(y_up_to_blender(self._person.array("rest_vertices")), np.float32)
 
     @cached_property
     def rest_joints(self) -> NDArray[np.float32]:
         """(24, 3) joints of `rest_vertices`."""
-        return (self._person.array("rest_joints") @ REST_TO_BLENDER.T).astype(np.float32)
+        return np.asarray(y_up_to_blender(self._person.array("rest_joints")), np.float32)
 
     @cached_property
     def joints(self) -> NDArray[np.float32]:
@@ -111,11 +111,11 @@ class PersonView:
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
         """(F, 24, 3, 3) global rotations of the calibrated skeleton: `rest_joints`' frame → world."""
-        local = quaternion_matrices(np.array(self._person.array("rotations"), np.float64))
+        local = quaternions_to_matrices(self._person.array("rotations"))
         turned = np.empty_like(local)
         for joint, parent in enumerate(PARENTS):
             turned[:, joint] = (self._turn if parent < 0 else turned[:, parent]) @ local[:, joint]
-        return turned @ REST_TO_BLENDER.T
+        return y_up_to_blender(turned)  # the rows: as the rotation's argument, from Blender's axes
 
     @cached_property
     def suspect(self) -> NDArray[np.float32]:
@@ -189,14 +189,3 @@ def open_view(folder: Path) -> TakeView:
             path=str(folder),
         )
     return TakeView(take)
-
-
-def quaternion_matrices(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation matrices of unit quaternions w, x, y, z. Shape: (..., 4) → (..., 3, 3)."""
-    w, x, y, z = np.moveaxis(quaternions / np.linalg.norm(quaternions, axis=-1, keepdims=True), -1, 0)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
-    return np.stack([np.stack(row, -1) for row in rows], -2)

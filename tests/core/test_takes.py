@@ -12,7 +12,8 @@ from pchmr.inference_backend.skeletons import PARENTS
 from pchmr.inference_backend.take_format import ARRAYS, STAGES
 from pchmr.inference_backend.take_info import BodyInfo, PersonInfo, identify
 from pchmr.inference_backend.take_writer import TakeWriter
-from pchmr.pchmr_blender.core.takes import REST_TO_BLENDER, open_view, quaternion_matrices
+from pchmr.pchmr_blender.core.axes import quaternions_to_matrices
+from pchmr.pchmr_blender.core.takes import open_view
 
 F, N, M, U = 4, 6, 3, 5
 WORLD = np.array([[1, 0, 0, 0.5], [0, 0, 1, 2], [0, -1, 0, 1.2], [0, 0, 0, 1]], np.float32)
@@ -32,7 +33,7 @@ def posed() -> dict[str, np.ndarray]:
     """A random skeleton whose joints are its forward kinematics, camera frame."""
     rest = rng().normal(size=(24, 3)).astype(np.float32) * 0.3
     local = quaternions(F, 24)
-    turn = quaternion_matrices(local.astype(np.float64))
+    turn = quaternions_to_matrices(local)
     joints = np.zeros((F, 24, 3))
     joints[:, 0] = [0.1, 0.2, 4.0]
     for joint, parent in enumerate(PARENTS):
@@ -42,10 +43,10 @@ def posed() -> dict[str, np.ndarray]:
     return {"rest_joints": rest, "rotations": local, "joints": joints.astype(np.float32)}
 
 
-def write(folder: Path, stages: tuple[str, ...] = STAGES) -> Path:
+def write(folder: Path, stages: tuple[str, ...] = STAGES, **arrays: np.ndarray) -> Path:
     clip = folder.parent / "clip.mp4"
     clip.write_bytes(b"footage" * 1000)
-    known = posed()
+    known = {**posed(), "frames": np.arange(F), "seconds": np.arange(F) / 30, **arrays}
     with TakeWriter.create_or_resume(
         folder,
         clip=identify(clip, fps=30, width=640, height=360, rotation=0),
@@ -92,10 +93,10 @@ def test_the_camera_frame_becomes_blenders_world(take: Path) -> None:
     np.testing.assert_allclose(person.vertices(0, 1)[0, 0], [1.5, 3.0, 0.2], atol=1e-6)
 
 
-def test_the_rest_pose_stands_and_faces_minus_y() -> None:
-    np.testing.assert_array_equal(REST_TO_BLENDER @ [0, 1, 0], [0, 0, 1])
-    np.testing.assert_array_equal(REST_TO_BLENDER @ [0, 0, 1], [0, -1, 0])
-    np.testing.assert_array_equal(REST_TO_BLENDER @ [1, 0, 0], [1, 0, 0])
+def test_the_rest_pose_stands_and_faces_minus_y(take: Path) -> None:
+    rest = posed()["rest_joints"]
+    (person,) = open_view(take).people
+    np.testing.assert_allclose(person.rest_joints, np.stack([rest[:, 0], -rest[:, 2], rest[:, 1]], 1))
 
 
 def test_forward_kinematics_gives_the_joints(take: Path) -> None:
@@ -107,6 +108,18 @@ def test_forward_kinematics_gives_the_joints(take: Path) -> None:
             bone = person.rest_joints[joint] - person.rest_joints[parent]
             joints[:, joint] = joints[:, parent] + person.rotations[:, parent] @ bone
     np.testing.assert_allclose(joints, person.joints, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ([0.0, 0.033, 0.067, 0.1], [0.0, 1 / 30, 2 / 30, 0.1]),  # milliseconds, as Matroska writes them
+        ([0.0, 0.033, 0.1, 0.2], [0.0, 0.033, 0.1, 0.2]),  # a rate that varies
+    ],
+)
+def test_times_are_even_where_the_rate_is(tmp_path: Path, stored: list[float], shown: list[float]) -> None:
+    (person,) = open_view(write(tmp_path / "x.take", seconds=np.array(stored))).people
+    np.testing.assert_allclose(person.seconds, shown, atol=1e-12)
 
 
 def test_an_unfinished_take_is_refused(tmp_path: Path) -> None:

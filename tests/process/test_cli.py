@@ -30,7 +30,7 @@ from inference_backend.video_writer import Mp4Writer
 from inference_backend.weights import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("reconstruct", "render", "models", "train", "evaluate", "bench")
+COMMANDS = ("reconstruct", "render", "serve", "models", "train", "evaluate", "bench")
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
 
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filling in the panel's fields: a clip that is open already, a preset, a device."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from ...inference_backend.errors import SceneChanged
+from .reporting import Reporting
+
+
+class PCHMR_OT_use_movie_clip(Reporting, bpy.types.Operator):
+    """Take the footage of a movie clip that is open in this file"""
+
+    bl_idname = "pchmr.use_movie_clip"
+    bl_label = "Use Movie Clip"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    name: StringProperty(name="Name", description="Of the movie clip")  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        clip = bpy.data.movieclips.get(self.name)
+        if clip is None:
+            raise SceneChanged(f"there is no movie clip {self.name}", hint="Choose another, or a file.")
+        path = clip.filepath
+        context.scene.pchmr.clip = numbered(path) if clip.source == "SEQUENCE" else path
+        return {"FINISHED"}
+
+
+class PCHMR_OT_use_preset(Reporting, bpy.types.Operator):
+    """Solve with this preset"""
+
+    bl_idname = "pchmr.use_preset"
+    bl_label = "Use Preset"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    name: StringProperty(name="Name", description="Of the preset")  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.preset = self.name
+        return {"FINISHED"}
+
+
+class PCHMR_OT_choose_preset(Reporting, bpy.types.Operator):
+    """Solve with a preset of yours, in a .toml file"""
+
+    bl_idname = "pchmr.choose_preset"
+    bl_label = "Preset File…"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.toml", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.preset = self.filepath
+        return {"FINISHED"}
+
+
+class PCHMR_OT_choose_output(Reporting, bpy.types.Operator):
+    """Choose the folder that takes are written to"""
+
+    bl_idname = "pchmr.choose_output"
+    bl_label = "Choose Output Folder…"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    filter_folder: StringProperty(default="", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.out = self.directory
+        return {"FINISHED"}
+
+
+class PCHMR_OT_choose_clip(Reporting, bpy.types.Operator):
+    """Choose a movie, or a folder of images"""
+
+    bl_idname = "pchmr.choose_clip"
+    bl_label = "Choose Clip…"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.clip = self.filepath
+        return {"FINISHED"}
+
+
+class PCHMR_OT_use_cpu(Reporting, bpy.types.Operator):
+    """Compute on the processor, which has more memory and is slower"""
+
+    bl_idname = "pchmr.use_cpu"
+    bl_label = "Use the CPU"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.device = "CPU"
+        return {"FINISHED"}
+
+
+def numbered(path: str) -> str:
+    """The pattern of a sequence that one of its images belongs to: shot_0012.png → shot_####.png."""
+    name = re.split(r"[\\/]", path)[-1]
+    pattern = re.sub(r"\d+(?=\D*$)", lambda digits: "#" * len(digits[0]), Path(name).stem) + Path(name).suffix
+    return path[: len(path) - len(name)] + pattern
+
+
+CLASSES = (
+    PCHMR_OT_use_movie_clip,
+    PCHMR_OT_use_preset,
+    PCHMR_OT_choose_preset,
+    PCHMR_OT_choose_output,
+    PCHMR_OT_choose_clip,
+    PCHMR_OT_use_cpu,
+)

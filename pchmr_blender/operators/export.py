@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing a person to a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from ..scene.export_formats import ExportOptions, Format
+from ..scene.exports import export
+from ..scene.handles import active_person
+from .reporting import Asking
+from .request import absolute
+from .takes import OfPerson
+
+
+class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
+    """Write this person to a file, by Blender's own exporter"""
+
+    bl_idname = "pchmr.export_person"
+    bl_label = "Export"
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    format: EnumProperty(name="Format", items=[(one.value, one.label, "") for one in Format])  # type: ignore[valid-type]
+    skeleton_only: BoolProperty(name="Skeleton Only", description="Bones without the body")  # type: ignore[valid-type]
+    check_existing: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        person = active_person(context)
+        assert person is not None
+        folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+        self.filepath = str(folder / f"{bpy.path.clean_name(person.name)}.{self.format}")
+        self.filter_glob = f"*.{self.format}"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        person = active_person(context)
+        assert person is not None
+        path = absolute(self.filepath).with_suffix(f".{self.format}")
+        content = "SKELETON" if self.skeleton_only else "BODY"
+        export(person, path, Format(self.format), ExportOptions(content=content))
+        self.report({"INFO"}, f"Wrote {path}")  # type: ignore[attr-defined]
+        return {"FINISHED"}
+
+
+CLASSES = (PCHMR_OT_export_person,)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reconstruct Clip: footage → take → scene, in the background; and Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty
+
+from ...inference_backend.errors import BackendError, Cancelled, UnsupportedVideo
+from ...inference_backend.take_info import read_info
+from .. import session
+from ..activities import Work
+from ..backend.client import Client
+from ..core.form_costs import Form
+from ..core.relocate import find_clip
+from ..core.takes import open_view
+from ..scene.footage import find_source, proxy_path
+from ..scene.import_take import ImportOptions, import_take
+from ..scene.properties import SceneSettings
+from ..scene.take_paths import blend_folder
+from .backend_jobs import begin_job, free_hands, progress_cursor, push_undo, scene_of
+from .reporting import Reporting, idle
+from .request import Request, request_of
+
+
+class PCHMR_OT_reconstruct_clip(Reporting, bpy.types.Operator):
+    """Reconstruct the people of the clip, and bring them into the scene"""
+
+    bl_idname = "pchmr.reconstruct_clip"
+    bl_label = "Reconstruct Clip"
+
+    overwrite: BoolProperty(  # type: ignore[valid-type]
+        name="Replace the Take", description="Delete the take that is there, and start anew", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.pchmr.clip:
+            cls.poll_message_set("Choose a clip first")
+            return False
+        return idle(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.pchmr
+        request = request_of(settings, overwrite=self.overwrite)
+        return begin_job(
+            f"Reconstructing {request.clip.name}",
+            reconstruction(request, import_options(settings), context.scene.session_uid),
+        )
+
+
+class PCHMR_OT_cancel(bpy.types.Operator):
+    """Stop what is under way; what is finished is kept"""
+
+    bl_idname = "pchmr.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        activity = session.current.activity
+        return activity is not None and not activity.cancelling
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        assert session.current.activity is not None
+        session.current.activity.cancel()
+        return {"FINISHED"}
+
+
+def import_options(settings: SceneSettings) -> ImportOptions:
+    """How the scene's fields want a take to be imported."""
+    return ImportOptions(
+        form=None if settings.form == "AUTO" else Form(settings.form),
+        tolerance_mm=settings.tolerance_mm,
+        footage_offset=settings.footage_offset or None,
+    )
+
+
+def reconstruction(request: Request, options: ImportOptions, scene_uid: int) -> Callable[[Client], Work]:
+    """The work of the operator."""
+
+    def work(client: Client) -> Work:
+        result = yield client.call("reconstruct", request.params())
+        folder = Path(result["take"])
+        try:
+            yield from stand_in(client, folder)
+        except Cancelled:
+            raise
+        except BackendError as error:
+            print(error)  # the take is as good without its footage: the import tells what is wrong with that
+        yield from free_hands()
+        yield f"Importing {folder.name}"
+        bring_in(folder, options, scene_uid)
+        push_undo("Reconstruct Clip")
+
+    return work
+
+
+def stand_in(client: Client, folder: Path) -> Work:
+    """Let the backend make a stand-in for footage that Blender cannot show, if it cannot. Raises ClipNotFound."""
+    view = open_view(folder)
+    try:
+        find_source(view, blend_folder())
+    except UnsupportedVideo:
+        clip = find_clip(view.info.clip, folder, blend_folder())
+        rate = view.info.settings.get("clip", {}).get("fps")
+        params = {"clip": str(clip), "out": str(proxy_path(folder, view.info)), "fps": rate}
+        yield client.call("footage_proxy", params)
+
+
+def bring_in(folder: Path, options: ImportOptions, scene_uid: int) -> None:
+    """Import a finished take, and say so. Raises SceneChanged, and what `import_take` raises; they name the take."""
+    try:
+        with scene_of(scene_uid) as scene, progress_cursor() as tick:
+            collections = import_take(folder, options, scene, tick)
+    except BackendError as error:
+        error.facts.setdefault("take", str(folder))
+        raise
+    names = ", ".join(collection.name for collection in collections)
+    session.current.notice = " ".join([f"Imported {names}.", *read_info(folder).warnings])
+
+
+CLASSES = (PCHMR_OT_reconstruct_clip, PCHMR_OT_cancel)

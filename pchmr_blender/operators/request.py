@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel's fields ask of the backend."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...inference_backend.errors import BadArgument
+from ...inference_backend.footage_files import is_pattern
+from ..scene.properties import SceneSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `reconstruct` call."""
+
+    clip: Path
+    """Movie, folder of images, or pattern of image names."""
+    out: Path
+    """The take's folder."""
+    people: str
+    """largest, all, or a number."""
+    height: float
+    """Metres."""
+    preset: str
+    """A preset's name, or the path of a .toml file."""
+    device: str
+    """auto, cpu, cuda or mps."""
+    start: int = 0
+    """First frame."""
+    end: int | None = None
+    """Frame after the last; None: to the end."""
+    overwrite: bool = False
+    """Replace the take that is there."""
+
+    def params(self) -> dict[str, Any]:
+        """As the backend's method takes it."""
+        return {
+            "clip": str(self.clip),
+            "out": str(self.out),
+            "people": self.people,
+            "height": self.height,
+            "preset": self.preset,
+            "device": self.device,
+            "start": self.start,
+            "end": self.end,
+            "overwrite": self.overwrite,
+        }
+
+
+def request_of(settings: SceneSettings, *, overwrite: bool = False) -> Request:
+    """The call that a scene's fields describe. Raises BadArgument where they contradict each other."""
+    if not settings.clip:
+        raise BadArgument("no clip is chosen", hint="Choose a movie, or a folder of images.")
+    if settings.use_range and settings.end < settings.start:
+        raise BadArgument(
+            f"the last frame, {settings.end}, is before the first, {settings.start}", hint="Correct the frame range."
+        )
+    clip = absolute(settings.clip)
+    preset = str(absolute(settings.preset)) if settings.preset.endswith(".toml") else settings.preset
+    return Request(
+        clip=clip,
+        out=out_folder(clip, absolute(settings.out) if settings.out else None),
+        people=str(settings.person) if settings.people == "INDEX" else settings.people.lower(),
+        # Blender's floats are single: 1.7 arrives as 1.7000000476837158, and would be another take's height.
+        height=round(settings.height, 4),
+        preset=preset or "default",
+        device=settings.device.lower(),
+        start=settings.start if settings.use_range else 0,
+        end=settings.end + 1 if settings.use_range else None,
+        overwrite=overwrite,
+    )
+
+
+def out_folder(clip: Path, folder: Path | None) -> Path:
+    """Where a clip's take goes: `dance.mp4` → `dance.take`, `shot_####.png` → `shot.take`, beside it or in `folder`."""
+    name = clip.stem if clip.suffix and not clip.is_dir() else clip.name
+    if is_pattern(clip):
+        name = re.split(r"[#%*?\[]", clip.name)[0].rstrip("_-. ") or clip.parent.name
+    return (folder or clip.parent) / f"{name}.take"
+
+
+def absolute(path: str) -> Path:
+    """A path as Blender keeps it → a whole one."""
+    return Path(bpy.path.abspath(path)).absolute()

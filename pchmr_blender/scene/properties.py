@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the .blend keeps of ours: on a scene, what is asked of the next reconstruction; on a collection, which person of
+which take it shows and where; on an object, which part of a person it is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..core.form_costs import Form
+from . import retime
+
+FORMS: Final = (
+    (Form.ABSOLUTE.value, "Shape Keys", "A shape key a frame: exact and plain, large; for short clips"),
+    (Form.COMPRESSED.value, "Compressed", "Skinned to the skeleton, with corrective shape keys: small; FBX and glTF"),
+    (Form.PC2.value, "Mesh Cache", "A file beside the take: exact, for clips of any length"),
+)
+"""The body's animation, as Blender's enum items."""
+
+PARTS: Final = (
+    ("NONE", "None", "No part of a person"),
+    ("BODY", "Body", "The mesh"),
+    ("SKELETON", "Skeleton", "The calibrated joints as bones"),
+    ("TARGETS", "Targets", "The target pose as controls"),
+    ("CAMERA", "Camera", "The footage's camera, of all people of a take"),
+)
+"""What an object is to its person, as Blender's enum items."""
+
+_HIDDEN: Final = {"HIDDEN"}
+
+
+def _show_footage(settings: PersonSettings, context: bpy.types.Context) -> None:
+    retime.show_footage(settings.id_data)
+
+
+class SceneSettings(bpy.types.PropertyGroup):
+    """`Scene.pchmr`: the panel's fields."""
+
+    clip: StringProperty(  # type: ignore[valid-type]
+        name="Clip", description="Movie, or folder or pattern (shot_####.png) of images", subtype="FILE_PATH"
+    )
+    use_range: BoolProperty(  # type: ignore[valid-type]
+        name="Frame Range", description="Reconstruct a part of the clip only"
+    )
+    start: IntProperty(  # type: ignore[valid-type]
+        name="First", description="First frame of the clip, counted from 0", min=0
+    )
+    end: IntProperty(  # type: ignore[valid-type]
+        name="Last", description="Last frame of the clip, counted from 0 and included", min=0, default=249
+    )
+    people: EnumProperty(  # type: ignore[valid-type]
+        name="People",
+        description="Who is reconstructed",
+        items=(
+            ("LARGEST", "Largest", "The person that is largest in the picture"),
+            ("ALL", "All", "Everyone who is found"),
+            ("INDEX", "Number", "One person by number: 0 is the largest"),
+        ),
+    )
+    person: IntProperty(  # type: ignore[valid-type]
+        name="Number", description="Which person: 0 is the largest", min=0
+    )
+    height: FloatProperty(  # type: ignore[valid-type]
+        name="Height",
+        description="The person's height; it sets the size of everything",
+        default=1.70,
+        min=0.3,
+        max=3.0,
+        precision=2,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
+    preset: StringProperty(  # type: ignore[valid-type]
+        name="Preset", description="Name of a solve preset, or a .toml file", default="default"
+    )
+    device: EnumProperty(  # type: ignore[valid-type]
+        name="Device",
+        description="What computes",
+        items=(
+            ("AUTO", "Automatic", "The fastest that is there"),
+            ("CPU", "CPU", "The processor"),
+            ("CUDA", "CUDA", "An NVIDIA graphics card"),
+            ("MPS", "MPS", "Apple's graphics"),
+        ),
+    )
+    out: StringProperty(  # type: ignore[valid-type]
+        name="Output", description="Folder for takes; beside the clip where empty", subtype="DIR_PATH"
+    )
+    form: EnumProperty(  # type: ignore[valid-type]
+        name="Body",
+        description="How the body's animation is kept",
+        items=(("AUTO", "Automatic", "Shape keys for short clips, a mesh cache for longer ones"), *FORMS),
+    )
+    tolerance_mm: FloatProperty(  # type: ignore[valid-type]
+        name="Tolerance",
+        description="Largest error of the compressed form, in millimetres",
+        default=1.0,
+        min=0.05,
+        max=50.0,
+        precision=2,
+    )
+    footage_offset: FloatProperty(  # type: ignore[valid-type]
+        name="Footage Offset",
+        description="Scene frames that the footage of the next import is shown later than the take says",
+    )
+
+
+class PersonSettings(bpy.types.PropertyGroup):
+    """`Collection.pchmr`: one person of a take. A collection with an empty `uuid` is none of ours."""
+
+    uuid: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Tells this collection from all others, a second import of the same person included."""
+    group: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Shared by the people of one import: they have one camera and one placing."""
+    take: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Folder of the take as `relocate.stored_path` writes it; `take_paths` keeps it true."""
+    take_absolute: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Where it was when it was last seen."""
+    fingerprint: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Of the take's footage."""
+    settings_hash: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Of the settings that the take was solved with."""
+    person: IntProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Index of the person in the take."""
+    form: EnumProperty(name="Body", items=FORMS, options=_HIDDEN)  # type: ignore[valid-type]
+    """What the body is in now; `body_forms.set_form` changes it."""
+    tolerance_mm: FloatProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Largest error of the compressed form that was asked for."""
+    placing: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """`Placing` as JSON: Blender's own numbers are too coarse to find a key again after an hour of frames."""
+    footage_offset: FloatProperty(  # type: ignore[valid-type]
+        name="Footage Offset",
+        description="Scene frames that the footage is shown later than the take says",
+        update=_show_footage,
+    )
+    footage: BoolProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Whether the camera is to show the footage."""
+    baked: BoolProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Whether the targets were removed because the work is finished."""
+    problem: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """What is wrong with the take or the footage, for the panel; empty where nothing is."""
+
+
+class PartSettings(bpy.types.PropertyGroup):
+    """`Object.pchmr`: what the object is to its person."""
+
+    part: EnumProperty(items=PARTS, options=_HIDDEN)  # type: ignore[valid-type]
+    owner: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """`PersonSettings.uuid` of its person; of a camera: `PersonSettings.group`."""
+    footage_rate: FloatProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Of a camera: pictures per second of its footage; 0 where it shows none."""
+    footage_count: IntProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Pictures of its footage."""
+    footage_first: IntProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Number of the first picture, as Blender counts them."""
+
+
+CLASSES: Final = (SceneSettings, PersonSettings, PartSettings)
+"""To be registered, in this order."""
+
+_POINTERS: Final = (
+    (bpy.types.Scene, SceneSettings),
+    (bpy.types.Collection, PersonSettings),
+    (bpy.types.Object, PartSettings),
+)
+
+
+def add_pointers() -> None:
+    """Hang the groups on Blender's types, as `pchmr`. After `CLASSES` are registered."""
+    for kind, group in _POINTERS:
+        kind.pchmr = PointerProperty(type=group)
+
+
+def remove_pointers() -> None:
+    """Undo `add_pointers`. What the .blend keeps stays in it."""
+    for kind, _ in reversed(_POINTERS):
+        del kind.pchmr

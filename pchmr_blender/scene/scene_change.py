@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing a scene all or nothing, and taking objects out of a file with everything that was theirs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import bpy
+
+from .actions import remove_action
+
+_SCENE: Final = ("frame_start", "frame_end", "frame_current", "camera")
+_RENDER: Final = ("fps", "fps_base", "resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y")
+_ASIDE: Final = " (replaced)"
+
+
+@contextmanager
+def all_or_nothing(scene: bpy.types.Scene, replaced: Iterable[bpy.types.Object]) -> Iterator[None]:
+    """Where the block fails, remove every data-block it made and put the scene's settings back; then raise on.
+
+    Where it ends well, the objects of `replaced` are removed with what is theirs alone. Until then they are there,
+    under other names, so that the block can give theirs to what it makes.
+    """
+    replaced = tuple(replaced)
+    renamed = _set_aside(replaced)
+    before = {item.session_uid for item in _all_data()}
+    settings = [(owner, name, getattr(owner, name)) for owner, name in _settings(scene)]
+    try:
+        yield
+    except BaseException:
+        bpy.data.batch_remove([item for item in _all_data() if item.session_uid not in before])
+        for owner, name, value in settings:
+            setattr(owner, name, value)
+        for item, name in renamed:
+            item.name = name
+        raise
+    remove_objects(replaced)
+
+
+def remove_objects(objects: Iterable[bpy.types.Object]) -> None:
+    """Remove objects, and their curves, data and pictures where nobody else uses them."""
+    for item in objects:
+        for one in _owned(item):
+            remove_action(one)
+        data = item.data
+        images = [background.image for background in getattr(data, "background_images", ()) if background.image]
+        bpy.data.batch_remove([item])
+        # Data before its pictures; shape keys go with their mesh.
+        for one in filter(None, (data, *images)):
+            if one.users == 0:
+                bpy.data.batch_remove([one])
+
+
+def _set_aside(objects: Iterable[bpy.types.Object]) -> list[tuple[bpy.types.ID, str]]:
+    """Rename what the objects own; returns everything with the name it had."""
+    owned = [one for item in objects for one in _owned(item)]
+    actions = [one.animation_data.action for one in owned if one.animation_data and one.animation_data.action]
+    renamed = {one.session_uid: (one, one.name) for one in (*owned, *actions)}
+    for one, name in renamed.values():
+        one.name = name + _ASIDE
+    return list(renamed.values())
+
+
+def _owned(item: bpy.types.Object) -> list[bpy.types.ID]:
+    """An object, its data and its shape keys."""
+    keys = getattr(item.data, "shape_keys", None)
+    return [one for one in (item, item.data, keys) if one is not None]
+
+
+def _settings(scene: bpy.types.Scene) -> list[tuple[Any, str]]:
+    return [*((scene, name) for name in _SCENE), *((scene.render, name) for name in _RENDER)]
+
+
+def _all_data() -> Iterator[bpy.types.ID]:
+    """Every data-block of the file."""
+    for entry in bpy.data.bl_rna.properties:
+        if entry.type == "COLLECTION":
+            yield from getattr(bpy.data, entry.identifier)

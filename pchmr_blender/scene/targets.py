@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Targets: the target pose as controls that an artist moves.
+
+A joint is two bones. The base bone is locked and has the backend's dense keys: it stands on the target joint and
+turns as the skeleton does. The control bone is its child and has the name of the skeleton's bone; it has no keys until
+the artist sets some, and its location is the edit: an offset in the axes of the skeleton's bone. So the backend can
+write its keys again without touching a hand-made one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import bpy
+
+from ..core.skeleton import BONE_NAMES, RestBones, free_pose, rest_bones
+from ..core.takes import PersonView
+from ..core.timing import Placing
+from .actions import new_action, write_curves
+from .armatures import BoneRow, create_armature
+from .bone_shapes import control_shape
+
+TURNED: Final = frozenset({"head", "wrist.L", "wrist.R", "ankle.L", "ankle.R", "foot.L", "foot.R"})
+"""Controls whose rotation means something: joints beyond them do not say how head, hands and feet are turned."""
+
+_SIZES: Final = {"pelvis": 0.045, "head": 0.04, "collar": 0.014, "hand": 0.014, "foot": 0.014}
+_SIZE, _BASE_SIZE = 0.02, 0.01
+"""Radius of a control and length of a base bone, as a share of the person's height."""
+
+
+def base_name(bone: str) -> str:
+    """The base of a control: elbow.L → elbow_base.L."""
+    stem, dot, side = bone.partition(".")
+    return f"{stem}_base{dot}{side}"
+
+
+def create_targets(
+    person: PersonView,
+    placing: Placing,
+    collection: bpy.types.Collection,
+    name: str,
+    share_with: bpy.types.Action | None = None,
+) -> bpy.types.Object:
+    """Make `<name> Targets` with 24 base and 24 control bones.
+
+    `share_with` is the action to share where actions have slots, best the skeleton's; else there is a new one. Without
+    edits the controls stand on `person.joints_target`.
+    """
+    rest = rest_bones(person.rest_joints)
+    targets = create_armature(f"{name} Targets", _rows(rest, person.height), collection)
+    targets.show_in_front = True
+    targets.data.collections["Base"].is_visible = False
+    shape = control_shape()
+    for bone in BONE_NAMES:
+        base, control = targets.pose.bones[base_name(bone)], targets.pose.bones[bone]
+        for held in (base, control):
+            held.rotation_mode = "QUATERNION"
+            held.bone.use_deform = False
+            held.lock_scale = (True, True, True)
+            held.lock_rotation = (held == base or bone not in TURNED,) * 3
+            held.lock_rotation_w = held == base or bone not in TURNED
+        base.lock_location = (True, True, True)
+        control.custom_shape = shape
+    new_action(targets, targets.name, share_with)
+    key_targets(targets, person, placing)
+    return targets
+
+
+def key_targets(targets: bpy.types.Object, person: PersonView, placing: Placing) -> None:
+    """Write the target pose into the base bones' keys; the controls' keys stay as they are."""
+    pose = free_pose(rest_bones(person.rest_joints), person.rotations, person.joints_target)
+    frames = placing.frames(person.seconds)
+    for joint, bone in enumerate(BONE_NAMES):
+        name = base_name(bone)
+        path = targets.pose.bones[name].path_from_id()
+        write_curves(targets, f"{path}.location", frames, pose.locations[:, joint], name)
+        write_curves(targets, f"{path}.rotation_quaternion", frames, pose.quaternions[:, joint], name)
+
+
+def _rows(rest: RestBones, height: float) -> Iterator[BoneRow]:
+    for joint, bone in enumerate(BONE_NAMES):
+        head, along, z = rest.heads[joint], rest.matrices[joint, :, 1], rest.matrices[joint, :, 2]
+        size = height * _SIZES.get(bone.partition(".")[0], _SIZE)
+        yield BoneRow(base_name(bone), head, head + along * height * _BASE_SIZE, z, "", "Base", selectable=False)
+        yield BoneRow(bone, head, head + along * size, z, base_name(bone), "Controls")

@@ -1,0 +1,63 @@
+"""What tests of whole imports share: our properties and handlers registered, and questions asked of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from pchmr.pchmr_blender.scene import properties, take_paths
+from pchmr.pchmr_blender.scene.actions import curves_of, read_curve
+from pchmr.pchmr_blender.scene.import_take import ImportOptions, import_take
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Our properties and file handlers, without the rest of the extension."""
+    for kind in properties.CLASSES:
+        bpy.utils.register_class(kind)
+    properties.add_pointers()
+    handlers = (
+        (bpy.app.handlers.save_pre, take_paths.before_save),
+        (bpy.app.handlers.load_post, take_paths.after_load),
+    )
+    for listeners, handler in handlers:
+        listeners.append(handler)
+    yield
+    for listeners, handler in handlers:
+        listeners.remove(handler)
+    properties.remove_pointers()
+    for kind in reversed(properties.CLASSES):
+        bpy.utils.unregister_class(kind)
+
+
+def bring(folder: Path, **options) -> list[bpy.types.Collection]:
+    """Import a take into the scene."""
+    return import_take(folder, ImportOptions(**options), bpy.context.scene)
+
+
+def inventory() -> dict[str, list[str]]:
+    """Names of all data-blocks by kind, without what Blender makes for itself."""
+    kinds = [e.identifier for e in bpy.data.bl_rna.properties if e.type == "COLLECTION"]
+    found = {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in kinds}
+    return {kind: names for kind, names in found.items() if names}
+
+
+def vertices_at(body: bpy.types.Object, frame: int) -> np.ndarray:
+    """The evaluated body in the world, metres. Shape: (N, 3)."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    mesh = evaluated.to_mesh()
+    points = np.empty((len(mesh.vertices), 3), np.float32)
+    mesh.vertices.foreach_get("co", points.ravel())
+    evaluated.to_mesh_clear()
+    matrix = np.array(evaluated.matrix_world)
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def key_frames(owner: bpy.types.ID) -> list[np.ndarray]:
+    """Frames of the keys of each of an owner's curves."""
+    return [read_curve(curve)[:, 0] for curve in curves_of(owner)]

@@ -1,0 +1,45 @@
+"""A backend without networks: the real server, whose `reconstruct` does what the clip's name says.
+
+`good` finds the take that the test has put where it was asked for; `slow` goes on until it is cancelled; `deaf` hears
+no cancel; `dies` ends the process; a kind's name fails with that kind. The argument `foreign` makes it speak another
+protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inference_backend import protocol
+from inference_backend.errors import KINDS
+from inference_backend.jobs import METHODS, Context
+from inference_backend.progress import Meter, Progress
+from inference_backend.server import serve
+
+
+def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """See the module's text."""
+    act = Path(params["clip"]).stem
+    if act in KINDS:
+        raise KINDS[act](f"the stub says {act}", hint=f"This is the hint of {act}.")
+    if act == "dies":
+        print("the stub's last words", file=sys.stderr, flush=True)
+        os._exit(9)
+    if act == "deaf":
+        context.report(Progress("estimate", 1, 100))
+        time.sleep(600)
+    meter = Meter(context.report, context.cancelled)
+    for done in range(10_000_000 if act == "slow" else 5):
+        meter.stage("estimate", min(done, 4), 5)
+        time.sleep(0.01)
+    return {"take": params["out"]}
+
+
+if __name__ == "__main__":
+    if "foreign" in sys.argv:
+        protocol.PROTOCOL_VERSION += 1  # type: ignore[misc]
+    serve({**METHODS, "reconstruct": reconstruct})

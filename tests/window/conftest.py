@@ -1,0 +1,92 @@
+"""A real Blender with the extension's archive installed: what every test of the window starts from.
+
+Where a Blender root cannot be made, the tests are skipped with the reason. What they print and show lies in out/window.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import blender_env
+import blender_root
+import build_extension
+import pytest
+from blender_root import Bind, BlenderRoot
+from blender_window import OUT, Window
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CLIP = ROOT / "demo" / "demo.mp4"
+PACKAGE = "bl_ext.user_default.pchmr"
+
+
+def make_root(suite: str) -> BlenderRoot:
+    """Skips the test where there is none."""
+    try:
+        return blender_root.make(suite)
+    except blender_root.NoRootError as error:
+        pytest.skip(f"Blender of Debian {suite}: {error}")
+
+
+@pytest.fixture(scope="session")
+def archive() -> Path:
+    """The extension's zip, made by the builder of the newest bpy."""
+    made = [blender_env.make(lock) for lock in blender_env.locks().values()]
+    pythons = [one.python for one in made if not one.problem]
+    if not pythons:
+        pytest.skip(f"no builder for the extension: {made[-1].problem}")
+    return build_extension.build(build_extension.builder_of_wheel(pythons[-1]), OUT)
+
+
+def install(root: BlenderRoot, archive: Path, name: str) -> Window:
+    """A window with a clean profile into which the archive was installed, and a backend chosen by its path.
+
+    Inside is no network, so the backend's environment is this one: interpreter, packages and models are shown there.
+    """
+    out = OUT / name
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    shutil.copyfile(archive, out / archive.name)
+    models = Path(os.environ.get("PCHMR_MODELS") or _models_folder())
+    window = Window(
+        root,
+        out=out,
+        user=out / "user",
+        binds=[*interpreter_binds(), *([Bind(models)] if models.is_dir() else [])],
+        env={"PCHMR_MODELS": str(models), "BACKEND_PYTHON": sys.executable, "OMP_NUM_THREADS": "2"},
+    )
+    status = window.command(
+        "--python-exit-code", "1", "--command", "extension", "install-file", "-r", "user_default", "--enable",
+        f"/out/{archive.name}",
+    )  # fmt: skip
+    assert status == 0, log(window, "blender")
+    status = window.command("-b", "--python-exit-code", "1", "--python", str(HERE / "choose_backend.py"))
+    assert status == 0, log(window, "blender")
+    return window
+
+
+def log(window: Window, name: str) -> str:
+    """What a Blender printed."""
+    return (window.out / f"{name}.log").read_text("utf-8", "replace")
+
+
+def interpreter_binds() -> list[Bind]:
+    """What the interpreter of these tests needs to be seen of, to run inside a root."""
+    base = Path(sys.base_prefix)
+    needed = [Path(sys.prefix)]
+    if base == Path("/usr"):  # the root has a /usr of its own
+        needed += [Path(sys.executable).resolve(), Path(os.__file__).parent]
+    else:
+        needed.append(base)
+    return [Bind(path) for path in dict.fromkeys(needed)]
+
+
+def _models_folder() -> str:
+    code = "import inference_backend.weights as w; print(w.models_folder())"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()

@@ -1,0 +1,186 @@
+"""Drives Blender's window from inside, as a person does: mouse and keys.
+
+A test is a generator that yields the seconds for which Blender shall go on by itself; `run(test)` starts it once the
+window is up, and its end, or its exception, ends the run. Events are real ones of the display's server (xdotool).
+Coordinates are the window's: from the bottom left, pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+Steps = Generator[float, None, Any]
+Place = tuple[float, float]
+PAUSE = 0.05
+"""Seconds after an event."""
+BUTTONS = {"LEFT": "1", "MIDDLE": "2", "RIGHT": "3"}
+
+
+def say(*words: object) -> None:
+    """A line in the log."""
+    print("TEST", *words, flush=True)
+
+
+def run(test: Callable[[], Steps]) -> None:
+    """Start a test when Blender's event loop runs."""
+    steps = test()
+
+    def turn() -> float | None:
+        try:
+            return next(steps)
+        except StopIteration:
+            status = 0
+        except BaseException:  # whatever it is, it goes to the log and ends the run
+            traceback.print_exc()
+            status = 1
+        say("end", status)
+        Path(os.environ["READY"]).write_text(str(status), "utf-8")
+        return None
+
+    bpy.app.timers.register(turn, first_interval=0.5, persistent=True)
+
+
+def window() -> bpy.types.Window:
+    return bpy.context.window_manager.windows[0]
+
+
+def view3d(kind: str = "WINDOW") -> tuple[bpy.types.Area, bpy.types.Region]:
+    """The 3D viewport's area, and its region of a kind; asked for again after a file is loaded."""
+    area = next(area for area in window().screen.areas if area.type == "VIEW_3D")
+    return area, next(region for region in area.regions if region.type == kind)
+
+
+def move(x: float, y: float) -> Steps:
+    """The mouse, to a place."""
+    _xdotool("mousemove", int(x), window().height - 1 - int(y))
+    yield PAUSE
+
+
+def click(place: Place, button: str = "LEFT") -> Steps:
+    yield from move(place[0] - 3, place[1])
+    yield from move(*place)
+    _xdotool("click", BUTTONS[button])
+    yield 4 * PAUSE
+
+
+def double_click(place: Place) -> Steps:
+    yield from move(place[0] - 3, place[1])
+    yield from move(*place)
+    _xdotool("click", "--repeat", 2, "--delay", 60, BUTTONS["LEFT"])
+    yield 4 * PAUSE
+
+
+def drag(start: Place, end: Place, button: str = "LEFT", steps: int = 8) -> Steps:
+    yield from move(*start)
+    _xdotool("mousedown", BUTTONS[button])
+    yield PAUSE
+    for i in range(1, steps + 1):
+        yield from move(*(a + (b - a) * i / steps for a, b in zip(start, end, strict=True)))
+    _xdotool("mouseup", BUTTONS[button])
+    yield 4 * PAUSE
+
+
+def key(name: str) -> Steps:
+    """A key or combination by X's name: "space", "Escape", "ctrl+z"."""
+    _xdotool("key", name)
+    yield 4 * PAUSE
+
+
+def type_text(text: str) -> Steps:
+    _xdotool("type", "--delay", 30, text)
+    yield 4 * PAUSE
+
+
+def wait(holds: Callable[[], object], limit: float, what: str) -> Steps:
+    """Let Blender go on until something holds; TimeoutError after `limit` seconds. Returns the seconds it took."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > limit:
+            raise TimeoutError(f"{what}: not within {limit} s")
+        yield 0.05
+    return time.monotonic() - began
+
+
+def open_tab(name: str) -> Steps:
+    """Show a tab of the viewport's sidebar; returns its area and region."""
+    area, _ = view3d()
+    area.spaces.active.show_region_ui = True
+    yield 0.5
+    area, side = view3d("UI")
+    side.active_panel_category = name
+    area.tag_redraw()
+    yield 0.5
+    return view3d("UI")
+
+
+def find_button(command: str, below: Place | None = None) -> Steps:
+    """Where in the sidebar the button stands that runs a Python command, as "bpy.ops.pchmr.cancel(".
+
+    `below`: a place in the sidebar; what is above it is not looked at.
+
+    Raises LookupError with the commands that were found where there is none; one that cannot be pressed counts as none.
+    """
+    ask = bpy.ops.ui.copy_python_command_button
+    return (yield from _find(ask, lambda text: text.startswith(command), command, below))
+
+
+def find_field(data_path: str) -> Steps:
+    """Where in the sidebar the field of a property stands, by the end of its path, as ".pchmr.clip".
+
+    Raises LookupError with the paths that were found where there is none.
+    """
+    ask = functools.partial(bpy.ops.ui.copy_data_path_button, full_path=True)
+    return (yield from _find(ask, lambda text: text.endswith(data_path), data_path, None))
+
+
+def _find(ask: Callable[[], object], fits: Callable[[str], bool], wanted: str, below: Place | None) -> Steps:
+    """Go down the sidebar with the mouse and ask Blender what is under it, at two places a line; a row may hold two."""
+    area, side = view3d("UI")
+    manager, seen = bpy.context.window_manager, {}
+    top = side.y + side.height if below is None else int(below[1])
+    for y in range(top - 6, side.y, -9):
+        for share in (0.35, 0.75):
+            place = side.x + side.width * share, float(y)
+            yield from move(*place)
+            with bpy.context.temp_override(window=window(), area=area, region=side):
+                manager.clipboard = ""
+                with contextlib.suppress(RuntimeError):  # its poll: nothing is under the mouse
+                    ask()
+            seen[manager.clipboard] = place
+            if fits(manager.clipboard):
+                return place
+    raise LookupError(f"nothing in the sidebar for {wanted}, only {sorted(seen)}")
+
+
+def press(command: str, below: Place | None = None) -> Steps:
+    """Find a button of the sidebar and click it; returns its place. Raises LookupError where there is none."""
+    place = yield from find_button(command, below)
+    yield from click(place)
+    return place
+
+
+def enter(data_path: str, text: str) -> Steps:
+    """Find a text field of the sidebar and type into it. Raises LookupError where there is none."""
+    yield from double_click((yield from find_field(data_path)))
+    yield from key("ctrl+a")
+    yield from type_text(text)
+    yield from key("Return")
+
+
+def shot(name: str) -> None:
+    """A picture of the display, /out/NAME.png."""
+    subprocess.run(["scrot", "--overwrite", f"/out/{name}.png"], check=True)
+
+
+def _xdotool(*words: object) -> None:
+    subprocess.run(["xdotool", *map(str, words)], check=True)

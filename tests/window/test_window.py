@@ -1,0 +1,49 @@
+"""The extension in the window of a real Blender, used with mouse and keys. Pictures of each step: out/window."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from blender_window import Window
+
+from .conftest import CLIP, HERE, install, log, make_root
+
+
+def with_clip(window: Window) -> Window:
+    """The demo clip under a name with a space, where Blender may write beside it."""
+    (window.out / "work").mkdir()
+    shutil.copyfile(CLIP, window.out / "work" / "demo clip.mp4")
+    return window
+
+
+@pytest.mark.parametrize("suite", ["trixie", "sid"])
+def test_installs_into_a_clean_profile(suite: str, archive: Path) -> None:
+    window = install(make_root(suite), archive, f"installed_{suite}")
+    status = window.run(HERE / "inside_installed.py")
+    assert status == 0, log(window, "inside_installed")
+    assert "Traceback" not in log(window, "inside_installed")
+    window.command("--command", "extension", "list")
+    assert "Policy violation" not in log(window, "blender")
+    assert "Traceback" not in log(window, "blender")
+
+
+@pytest.mark.parametrize("suite", ["trixie", "sid"])
+def test_reconstruct_play_cancel_undo_save_reload(suite: str, archive: Path) -> None:
+    window = with_clip(install(make_root(suite), archive, f"reconstruct_{suite}"))
+    status = window.run(HERE / "inside_reconstruct.py", limit=1500)
+    assert status == 0, log(window, "inside_reconstruct")
+    assert "Traceback" not in log(window, "inside_reconstruct")
+
+
+@pytest.mark.parametrize(("how", "ended"), [("quit", 0), ("kill", 137)])
+def test_nothing_is_left_when_blender_ends_in_a_job(how: str, ended: int, archive: Path) -> None:
+    window = with_clip(install(make_root("sid"), archive, f"ended_{how}"))
+    window = replace(window, env={**window.env, "HOW": how})
+    status = window.run(HERE / "inside_quit.py", limit=240)
+    said = log(window, "inside_quit")
+    assert status == ended, said
+    assert "TEST backend" in said
+    assert "LEFT BEHIND" not in said
