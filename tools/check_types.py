@@ -16,8 +16,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "build" / "types"
-ADDON: Final = ("core", "backend")
-"""The folders of pchmr_blender without bpy."""
+ADDON: Final = ("core", "backend", "activities", "constants", "installation", "problems")
+"""The folders and modules of pchmr_blender without bpy."""
 
 
 def main() -> int:
@@ -26,8 +26,10 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
         link.symlink_to(Path("..", ".."), target_is_directory=True)
-    product = ["-p", "inference_backend", "-m", "pchmr.pchmr_blender.constants"]
-    product += [word for name in ADDON for word in ("-p", f"pchmr.pchmr_blender.{name}")]
+    product = ["-p", "inference_backend"]
+    for name in ADDON:
+        kind = "-p" if (ROOT / "pchmr_blender" / name).is_dir() else "-m"
+        product += [kind, f"pchmr.pchmr_blender.{name}"]
     return mypy(product, FOLDER) or mypy(["--explicit-package-bases", "tools"], ROOT / "tools")
 
 

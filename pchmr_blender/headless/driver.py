@@ -15,7 +15,7 @@ _PUMP_SECONDS = 0.1
 
 
 def drive(work: Work, client: Client, console: Console, interrupt: Interrupt) -> Any:
-    """Do the work to its end; what it returns. Raises what it raises, and Cancelled into it where a stop is asked for."""
+    """Do the work to its end; what it returns. Raises what it raises; a stop is raised in it, as Cancelled."""
     answer, error = None, None
     while True:
         try:

@@ -8,12 +8,10 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..scene.export_formats import ExportOptions, Format
-from ..scene.exports import export
-from ..scene.handles import active_person
+from ..scene.exports import ExportOptions, Format, export
 from .reporting import Asking
 from .request import absolute
-from .takes import OfPerson
+from .takes import OfPerson, person_here
 
 
 class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
@@ -29,8 +27,7 @@ class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
     filter_glob: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
 
     def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
         self.filepath = str(folder / f"{bpy.path.clean_name(person.name)}.{self.format}")
         self.filter_glob = f"*.{self.format}"
@@ -38,8 +35,7 @@ class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         path = absolute(self.filepath).with_suffix(f".{self.format}")
         content = "SKELETON" if self.skeleton_only else "BODY"
         export(person, path, Format(self.format), ExportOptions(content=content))

@@ -9,12 +9,12 @@ from bpy.props import EnumProperty, FloatProperty
 from ..core.form_costs import Form, form_cost
 from ..core.relocate import cache_folder
 from ..scene.body_forms import set_form
-from ..scene.handles import active_person, part_of, placing_of
+from ..scene.handles import part_of, placing_of
 from ..scene.properties import FORMS
 from ..scene.take_paths import open_person
 from .backend_jobs import progress_cursor
 from .reporting import Asking
-from .takes import OfPerson
+from .takes import OfPerson, person_here
 
 
 class PCHMR_OT_set_form(OfPerson, Asking, bpy.types.Operator):
@@ -35,17 +35,16 @@ class PCHMR_OT_set_form(OfPerson, Asking, bpy.types.Operator):
     )
 
     def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         _, view = open_person(person)
         self.form, self.tolerance_mm = person.pchmr.form, person.pchmr.tolerance_mm or 1.0
         self.size = view.frame_count, view.vertex_count
-        return context.window_manager.invoke_props_dialog(self, width=420)
+        return context.window_manager.invoke_props_dialog(self, width=560)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         for value, name, _ in FORMS:
-            row = layout.row()
+            row = layout.split(factor=0.25)
             row.prop_enum(self, "form", value, text=name)
             row.label(text=cost_text(Form(value), *self.size, self.tolerance_mm))
         row = layout.row()
@@ -53,8 +52,7 @@ class PCHMR_OT_set_form(OfPerson, Asking, bpy.types.Operator):
         row.prop(self, "tolerance_mm", text="Largest Error (mm)")
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         change_form(person, Form(self.form), self.tolerance_mm)
         return {"FINISHED"}
 

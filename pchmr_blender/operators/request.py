@@ -37,6 +37,8 @@ class Request:
     """Frame after the last; None: to the end."""
     overwrite: bool = False
     """Replace the take that is there."""
+    focal: float | None = None
+    """Focal length in pixels of the upright picture; None: as the preset says."""
 
     def params(self) -> dict[str, Any]:
         """As the backend's method takes it."""
@@ -50,6 +52,7 @@ class Request:
             "start": self.start,
             "end": self.end,
             "overwrite": self.overwrite,
+            "settings": {} if self.focal is None else {"camera.focal": self.focal},
         }
 
 
@@ -74,6 +77,7 @@ def request_of(settings: SceneSettings, *, overwrite: bool = False) -> Request:
         start=settings.start if settings.use_range else 0,
         end=settings.end + 1 if settings.use_range else None,
         overwrite=overwrite,
+        focal=round(settings.focal, 2) or None,
     )
 
 

@@ -36,6 +36,14 @@ class OfPerson(Reporting):
         return idle(cls, context)  # type: ignore[arg-type]
 
 
+def person_here(context: bpy.types.Context) -> bpy.types.Collection:
+    """Whom the panel is about. Raises SceneChanged where that is nobody."""
+    person = active_person(context)
+    if person is None:
+        raise SceneChanged("nothing of a take is selected", hint="Select a part of a take.")
+    return person
+
+
 class PCHMR_OT_import_take(Reporting, bpy.types.Operator):
     """Bring a take that is on the disk into the scene"""
 
@@ -97,8 +105,7 @@ class PCHMR_OT_relink_take(OfPerson, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         relink(person, absolute(self.directory))
         return {"FINISHED"}
 
@@ -110,8 +117,7 @@ class PCHMR_OT_make_stand_in(OfPerson, bpy.types.Operator):
     bl_label = "Make Stand-In"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         handle, folder = handle_of(person), take_folder(person)
         return begin_job("Making a stand-in", lambda client: standing_in(client, folder, handle))
 
@@ -135,15 +141,13 @@ class PCHMR_OT_retime_take(OfPerson, Asking, bpy.types.Operator):
     )
 
     def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         placing = placing_of(person)
         self.start, self.speed = placing.start, 100 * rate_of(context.scene) / placing.fps
         return context.window_manager.invoke_props_dialog(self)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         retime(person, Placing(rate_of(context.scene) * 100 / self.speed, self.start))
         return {"FINISHED"}
 
@@ -159,8 +163,7 @@ class PCHMR_OT_bake_take(OfPerson, Asking, bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        person = active_person(context)
-        assert person is not None
+        person = person_here(context)
         bake(person)
         return {"FINISHED"}
 

@@ -18,6 +18,8 @@ def write_usd(path: Path) -> None:
         export_armatures=False,
         export_shapekeys=False,
         export_hair=False,
+        # Smooth is what readers make of a mesh without normals; with them the file is five times as large.
+        export_normals=False,
         convert_orientation=False,
         convert_world_material=False,
     )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import bpy
 import numpy as np
@@ -12,6 +12,10 @@ from ..core.footage_timing import PictureTiming, picture_timing
 from ..core.timing import Placing
 from .footage import Source
 from .versions import compositor_output, compositor_tree
+
+
+_OVER: Final = 0.1
+"""Pixels that the footage is larger than the frame: some versions cut off a size that is a trace below a whole one."""
 
 
 class FootageNode:
@@ -48,7 +52,7 @@ def lay_over(
     footage.frame_start, footage.frame_duration = timing.frame_start, timing.frame_duration
     footage.use_auto_refresh = True
     fill = tree.nodes.new("CompositorNodeScale")
-    _stretch_to_frame(fill)
+    _fill_frame(fill, image, scene)
     over = tree.nodes.new("CompositorNodeAlphaOver")
     background, foreground = (socket for socket in over.inputs if socket.type == "RGBA")
     next(socket for socket in over.inputs if socket.identifier == "Fac").default_value = opacity
@@ -62,9 +66,8 @@ def lay_over(
     return FootageNode(footage, timing)
 
 
-def _stretch_to_frame(node: Any) -> None:
-    """Let a Scale node fill the frame: fields of the node up to 4.5, menus among its sockets from 5.0."""
-    if "space" in node.bl_rna.properties:
-        node.space, node.frame_method = "RENDER_SIZE", "STRETCH"
-    else:
-        node.inputs["Type"].default_value, node.inputs["Frame Type"].default_value = "Render Size", "Stretch"
+def _fill_frame(node: Any, image: bpy.types.Image, scene: bpy.types.Scene) -> None:
+    """Let a Scale node make the picture as large as the frame."""
+    frame = scene.render.resolution_x, scene.render.resolution_y
+    for name, wanted, found in zip("XY", frame, image.size, strict=True):
+        node.inputs[name].default_value = (wanted + _OVER) / found

@@ -19,6 +19,7 @@ from bpy.props import (
 
 from ..core.form_costs import Form
 from . import retime
+from .versions import path_options
 
 FORMS: Final = (
     (Form.ABSOLUTE.value, "Shape Keys", "A shape key a frame: exact and plain, large; for short clips"),
@@ -37,6 +38,7 @@ PARTS: Final = (
 """What an object is to its person, as Blender's enum items."""
 
 _HIDDEN: Final = {"HIDDEN"}
+_PATH: Final = path_options()
 
 
 def _show_footage(settings: PersonSettings, context: bpy.types.Context) -> None:
@@ -47,7 +49,10 @@ class SceneSettings(bpy.types.PropertyGroup):
     """`Scene.pchmr`: the panel's fields."""
 
     clip: StringProperty(  # type: ignore[valid-type]
-        name="Clip", description="Movie, or folder or pattern (shot_####.png) of images", subtype="FILE_PATH"
+        name="Clip",
+        description="Movie, or folder or pattern (shot_####.png) of images",
+        subtype="FILE_PATH",
+        options=_PATH,
     )
     use_range: BoolProperty(  # type: ignore[valid-type]
         name="Frame Range", description="Reconstruct a part of the clip only"
@@ -74,11 +79,18 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Height",
         description="The person's height; it sets the size of everything",
         default=1.70,
-        min=0.3,
-        max=3.0,
+        min=0.5,
+        max=2.5,
         precision=2,
         subtype="DISTANCE",
         unit="LENGTH",
+    )
+    focal: FloatProperty(  # type: ignore[valid-type]
+        name="Focal Length",
+        description="Of the footage's camera, in pixels of the upright picture; 0: from the file, else a usual lens",
+        min=0.0,
+        max=100_000.0,
+        precision=0,
     )
     preset: StringProperty(  # type: ignore[valid-type]
         name="Preset", description="Name of a solve preset, or a .toml file", default="default"
@@ -94,7 +106,7 @@ class SceneSettings(bpy.types.PropertyGroup):
         ),
     )
     out: StringProperty(  # type: ignore[valid-type]
-        name="Output", description="Folder for takes; beside the clip where empty", subtype="DIR_PATH"
+        name="Output", description="Folder for takes; beside the clip where empty", subtype="DIR_PATH", options=_PATH
     )
     form: EnumProperty(  # type: ignore[valid-type]
         name="Body",

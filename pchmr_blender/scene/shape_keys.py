@@ -15,7 +15,7 @@ from .actions import action_of, new_action, write_curves
 
 BASIS: Final = "Basis"
 
-_BATCH: Final = 16
+_BATCH: Final = 32
 
 
 def mesh_with_keys(mesh: bpy.types.Mesh, person: PersonView, tick: Callable[[int, int], None]) -> bpy.types.Mesh:

@@ -111,3 +111,9 @@ def strips_of(scene: bpy.types.Scene) -> tuple[bpy.types.bpy_struct, ...]:
     """Everything in the scene's video sequencer; strips were called sequences before 4.4."""
     name = "strips_all" if _has(bpy.types.SequenceEditor, "strips_all") else "sequences_all"
     return tuple(getattr(scene.sequence_editor, name)) if scene.sequence_editor else ()
+
+
+def path_options() -> set[str]:
+    """Options of a path property that may be relative to the .blend: from 4.5 on, that has to be said."""
+    known = "is_path_supports_blend_relative" in bpy.types.Property.bl_rna.properties
+    return {"PATH_SUPPORTS_BLEND_RELATIVE"} if known else set()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..scene.body_forms import form_of
-from ..scene.export_formats import Format, refusal
+from ..scene.exports import Format, refusal
 from ..scene.handles import active_person, find_part
 from .messages import draw_text
 from .panels import Tab

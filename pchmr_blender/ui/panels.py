@@ -74,10 +74,10 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 
 
 class PCHMR_PT_output(Tab, bpy.types.Panel):
-    """Where takes go, and how they come into the scene"""
+    """The camera; where takes go, and how they come into the scene"""
 
     bl_idname = "PCHMR_PT_output"
-    bl_label = "Output"
+    bl_label = "Camera & Output"
     bl_parent_id = "PCHMR_PT_clip"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -85,6 +85,7 @@ class PCHMR_PT_output(Tab, bpy.types.Panel):
         layout, settings = self.layout, context.scene.pchmr
         layout.use_property_split = True
         layout.use_property_decorate = False
+        layout.prop(settings, "focal")
         layout.prop(settings, "out")
         layout.prop(settings, "form")
         if settings.form == "COMPRESSED":

@@ -80,8 +80,9 @@ def draw_models(layout: bpy.types.UILayout, width: int) -> None:
     row.operator("pchmr.list_models", text="List", icon="FILE_REFRESH")
     row.operator("pchmr.inspect_model", icon="ADD")
     known = installation.known()
+    listed = layout.column(align=True)
     for model in known.models:
-        draw_model(layout.column(align=True), model, width)
+        draw_model(listed, model, width)
     if known.candidate is not None:
         file, model = known.candidate
         asked = layout.box()

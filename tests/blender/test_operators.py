@@ -48,6 +48,7 @@ def test_request_says_what_the_fields_say(tmp_path: Path) -> None:
     own = settings()
     own.clip, own.people, own.person, own.device = str(tmp_path / "ein Tanz ü.mp4"), "INDEX", 2, "CPU"
     own.use_range, own.start, own.end, own.out = True, 10, 19, str(tmp_path / "takes")
+    own.focal = 1234.5
     assert request_of(own, overwrite=True).params() == {
         "clip": str(tmp_path / "ein Tanz ü.mp4"),
         "out": str(tmp_path / "takes" / "ein Tanz ü.take"),
@@ -58,6 +59,7 @@ def test_request_says_what_the_fields_say(tmp_path: Path) -> None:
         "start": 10,
         "end": 20,
         "overwrite": True,
+        "settings": {"camera.focal": 1234.5},
     }
 
 
@@ -66,6 +68,7 @@ def test_request_of_the_defaults_is_the_whole_clip_beside_it(tmp_path: Path) -> 
     params = request_of(settings()).params()
     assert (params["start"], params["end"], params["people"]) == (0, None, "largest")
     assert params["out"] == str(tmp_path / "dance.take")
+    assert params["settings"] == {}
 
 
 def test_request_refuses_a_range_that_ends_before_it_begins() -> None:

@@ -15,9 +15,11 @@ from pchmr.inference_backend.errors import KINDS
 from pchmr.pchmr_blender import installation, registration, session
 from pchmr.pchmr_blender.activities import Status
 from pchmr.pchmr_blender.constants import PACKAGE, VERSION
+from pchmr.pchmr_blender.core.pc2 import CacheCorrupt
 from pchmr.pchmr_blender.operators.reporting import Reporting
 from pchmr.pchmr_blender.preferences import find_interpreter, is_set_up, preferences
 from pchmr.pchmr_blender.problems import Problem
+from pchmr.pchmr_blender.scene.exports import ExportRefused
 from pchmr.pchmr_blender.ui import messages
 from pchmr.pchmr_blender.ui.panels import PCHMR_PT_clip
 from pchmr.pchmr_blender.ui.repairs import REPAIRS, repairs_for
@@ -209,12 +211,13 @@ def test_preferences_draw(extension: ModuleType) -> None:
 
 
 def test_every_repair_is_of_a_kind_and_an_operator(extension: ModuleType) -> None:
-    assert set(REPAIRS) <= {*KINDS, "ExportRefused"}
-    for kind in (*KINDS, "ExportRefused"):
+    known = {*KINDS, CacheCorrupt.__name__, ExportRefused.__name__}
+    assert set(REPAIRS) <= known
+    for kind in known:
         for repair in repairs_for(Problem(kind, "", "", take="/x.take")):
             assert registered(repair.operator)
-            known = getattr(bpy.ops.pchmr, repair.operator.partition(".")[2]).get_rna_type().properties
-            assert set(repair.properties) <= set(known.keys())
+            fields = getattr(bpy.ops.pchmr, repair.operator.partition(".")[2]).get_rna_type().properties
+            assert set(repair.properties) <= set(fields.keys())
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (90, "1:30"), (3725, "1:02:05")])

@@ -14,7 +14,7 @@ from .modules import ADDON, BACKEND, BLENDER, ROOT, SOURCES, foreign, imports, r
 
 MODULES = [name for name in SOURCES if name.partition(".")[0] == ADDON]
 LICENCE = "# SPDX-License-Identifier: GPL-3.0-or-later\n"
-WITH_BLENDER = ("scene", "operators", "ui", "registration", "preferences", "session", "batch")
+WITH_BLENDER = ("scene", "operators", "ui", "registration", "preferences", "session", "headless", "batch")
 """What of the add-on may import Blender's modules."""
 FROM_BACKEND = {
     "", "errors", "protocol", "progress", "skeletons", "take", "take_format", "take_info",
@@ -24,9 +24,9 @@ FROM_BACKEND = {
 BELOW = {
     "core": ("backend", *WITH_BLENDER),
     "backend": WITH_BLENDER,
-    "scene": ("operators", "ui", "registration", "batch"),
-    "operators": ("ui", "registration", "batch"),
-    "ui": ("registration", "batch"),
+    "scene": ("operators", "ui", "registration", "headless", "batch"),
+    "operators": ("ui", "registration", "headless", "batch"),
+    "ui": ("registration", "headless", "batch"),
 }
 """Folder → what it may not know."""
 

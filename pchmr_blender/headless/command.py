@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A batch from its command line to its exit code: clip after clip, of which one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import bpy
+
+from ...inference_backend import disk
+from ...inference_backend.errors import BackendError, BadArgument, Cancelled, Internal
+from ..activities import Status
+from ..backend.client import Client
+from ..backend.process import Launch
+from ..constants import ROOT
+from ..core.file_formats import CARRIED
+from ..operators.request import out_folder
+from ..scene.export_formats import refusal
+from ..session import problem_of
+from .arguments import Batch, parse
+from .clip_work import ClipJob, clip_work, finished
+from .console import Console
+from .driver import drive
+from .interpreter import environment_of, find_interpreter
+from .interrupt import Interrupt, interruptible
+from .results import ClipResult, Trouble, exit_code, write_report
+
+LOG_NAME: Final = "backend.log"
+"""In the output folder: everything that the backend prints."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a batch; its exit code. `words`: what stands after `--`."""
+    console = Console()
+    try:
+        batch = parse(words)
+        jobs = _jobs(batch)
+        for file_format in batch.exports:
+            refused = refusal(file_format, CARRIED[file_format][0])
+            if refused is not None:
+                raise refused
+        interpreter = find_interpreter(batch.interpreter)
+        with disk.writing(batch.out):
+            batch.out.mkdir(parents=True, exist_ok=True)
+        launch = Launch(interpreter, ROOT, batch.out / LOG_NAME, environment_of(interpreter))
+        with interruptible() as interrupt, contextlib.closing(Client(launch)) as client:
+            results = _run(jobs, batch, client, console, interrupt)
+    except BackendError as error:
+        console.say(str(error))
+        return error.exit_code
+    for result in results:
+        print(result.line(), flush=True)
+    return exit_code(results)
+
+
+def _jobs(batch: Batch) -> list[ClipJob]:
+    """Where each clip goes. Raises BadArgument where two would go to one place."""
+    jobs = [ClipJob(clip, out_folder(clip, batch.out)) for clip in batch.clips]
+    names: dict[str, Path] = {}
+    for job in jobs:
+        other = names.setdefault(job.name.casefold(), job.clip)  # Windows and macOS tell no case
+        if other is not job.clip:
+            raise BadArgument(
+                f"{other} and {job.clip} would both become {job.name}",
+                hint="Rename one, or run them with different --out.",
+            )
+    return jobs
+
+
+def _run(
+    jobs: Sequence[ClipJob], batch: Batch, client: Client, console: Console, interrupt: Interrupt
+) -> list[ClipResult]:
+    """Every clip; the report is true after each. Raises OutputNotWritable, DiskFull (the report)."""
+    results = [ClipResult(str(job.clip), job.name, "not begun") for job in jobs]
+    for number, job in enumerate(jobs):
+        console.begin(f"{number + 1}/{len(jobs)} {job.name}")
+        results[number] = _result(job, batch, client, console, interrupt)
+        console.say(results[number].line())
+        if batch.report is not None:
+            write_report(batch.report, results, bpy.app.version_string)
+        if results[number].status == "cancelled":
+            break
+    return results
+
+
+def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interrupt: Interrupt) -> ClipResult:
+    """Do one clip, whatever comes of it."""
+
+    def show(status: Status) -> None:
+        interrupt.check()
+        console.show(status)
+
+    began = time.monotonic()
+    clip, take = str(job.clip), str(job.take)
+    try:
+        interrupt.check()
+        made, status = finished(job, batch), "skipped"
+        if made is None:
+            made, status = drive(clip_work(client, job, batch, show), client, console, interrupt), "done"
+    except Exception as error:
+        return ClipResult(
+            clip,
+            job.name,
+            "cancelled" if isinstance(error, Cancelled) else "failed",
+            time.monotonic() - began,
+            take,
+            trouble=_trouble(error),
+        )
+    files = tuple(str(file) for file in made.files)
+    return ClipResult(clip, job.name, status, time.monotonic() - began, take, files, made.notes)
+
+
+def _trouble(error: Exception) -> Trouble:
+    code = error.exit_code if isinstance(error, BackendError) else Internal.exit_code
+    problem = problem_of(error)
+    return Trouble(problem.kind, code, problem.message, problem.hint, problem.output, problem.log)
