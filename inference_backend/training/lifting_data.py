@@ -166,7 +166,10 @@ class LiftingData:
         world = pick(which, world[:, :, lm] @ flip, world)
         targets = pick(which, targets[:, :, tg] @ flip, targets)
         rotations = pick(which, flip @ rotations[:, :, jt] @ flip, rotations)
-        roll = torch.randn(batch, 1, 1, generator=self.rng) * 0.12
+        # A camera on its side or its head now and then: the networks see every body upright, and are only told.
+        any_way = torch.rand(batch, 1, 1, generator=self.rng) < 0.1
+        spread = torch.where(any_way, torch.pi, 0.12)
+        roll = torch.randn(batch, 1, 1, generator=self.rng) * spread
         turn = axis_angle_to_matrix(torch.cat([torch.zeros(batch, 1, 2), roll], -1))
         back = turn.transpose(-1, -2)
         return Batch(

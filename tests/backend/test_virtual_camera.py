@@ -22,7 +22,8 @@ from inference_backend.virtual_camera import (
 
 D = torch.float64
 CONTEXT = 33 * 6
-"""Where the four features begin that tell of the view: hints given, axis x and y, size. The bones' depths follow."""
+"""Where the six features begin that tell of the view: hints given, axis x and y, size, the picture's foot x and y. The
+bones' depths follow."""
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -32,14 +33,17 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 def centred_body(frames: int = 50, batch: int = 2, hips: float = 1.0) -> Tensor:
     """Landmarks in metres, camera frame, 4 m away, the hips' picture with its middle on the optical axis.
 
-    `hips` 0 puts one hip behind the other, so that they stay one point in the picture wherever the camera turns.
-    Shape: (B, F, 33, 3).
+    The shoulders' middle lies straight above it. `hips` 0 puts one hip behind the other, and one shoulder behind the
+    other, so that each pair stays one point in the picture wherever the camera turns. Shape: (B, F, 33, 3).
     """
     body = normal(batch, 1, 33, 3) * torch.tensor([0.3, 0.6, 0.2], dtype=D) + 0.05 * normal(
         batch, frames, 33, 3, seed=1
     )
     body[:, :, 23, :2] *= hips
     body[:, :, 24] = body[:, :, 23] * torch.tensor([-1, -1, 1], dtype=D)
+    body[:, :, 11] = body[:, :, 23] * torch.tensor([1, 1, 1], dtype=D)
+    body[:, :, 12] = body[:, :, 24]
+    body[:, :, 11:13] -= torch.tensor([0, 0.5, 0], dtype=D)
     return body + torch.tensor([0, 0, 4.0], dtype=D)
 
 
@@ -58,11 +62,13 @@ def test_shapes_and_layout() -> None:
     rows = view.features.transpose(1, 2)
     torch.testing.assert_close(rows[..., :66], view.points.flatten(2))
     torch.testing.assert_close(rows[..., 66:99], confidence)
-    torch.testing.assert_close(rows[..., 99:CONTEXT], (world / 1.7).flatten(2))
+    hints = (world @ view.turn.mT / 1.7).flatten(2)
+    torch.testing.assert_close(rows[..., 99:CONTEXT], hints)
     torch.testing.assert_close(rows[..., CONTEXT], torch.ones(2, 50, dtype=D))
     torch.testing.assert_close(rows[..., CONTEXT + 1 : CONTEXT + 3], view.turn[..., :2, 2])
     torch.testing.assert_close(rows[..., CONTEXT + 3], view.size.log() / 2 + 0.7)
-    torch.testing.assert_close(rows[..., CONTEXT + 4 :], bone_depths(view.points))
+    torch.testing.assert_close(rows[..., CONTEXT + 4 : CONTEXT + 6], view.turn[..., :2, 1])
+    torch.testing.assert_close(rows[..., CONTEXT + 6 :], bone_depths(view.points))
 
 
 def test_without_hints_the_flag_is_down() -> None:
@@ -85,10 +91,37 @@ def test_where_in_the_picture_does_not_matter(place: tuple[float, float]) -> Non
     centred, aside = (normalise(picture(b), confidence, None) for b in (body, body @ away.T))
     torch.testing.assert_close(aside.turn, away.T.expand(2, 50, 3, 3), atol=1e-12, rtol=0)
     torch.testing.assert_close(aside.size, centred.size)
-    told = [CONTEXT + 1, CONTEXT + 2]
-    same = [i for i in range(FEATURES) if i not in told]
+    axis, foot = [CONTEXT + 1, CONTEXT + 2], [CONTEXT + 4, CONTEXT + 5]
+    same = [i for i in range(FEATURES) if i not in axis + foot]
     torch.testing.assert_close(aside.features[:, same], centred.features[:, same], atol=1e-6, rtol=0)
-    torch.testing.assert_close(aside.features[:, told], away[2, :2, None].expand(2, 2, 50), atol=1e-12, rtol=0)
+    torch.testing.assert_close(aside.features[:, axis], away[2, :2, None].expand(2, 2, 50), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("degrees", [20.0, -90.0, 170.0])
+def test_which_way_up_does_not_matter(degrees: float) -> None:
+    """A camera on its side or its head sees the same body, and only tells where the picture's foot is."""
+    turn = axis_angle_to_matrix(torch.tensor([0, 0, degrees], dtype=D).deg2rad())
+    body, confidence, world = centred_body(), torch.rand(2, 50, 33, dtype=D), normal(2, 50, 33, 3)
+    body[:, :, 11:13] -= torch.tensor([0, 1.0, 0], dtype=D)  # trunks are longer than what is random here
+    upright = normalise(picture(body), confidence, world)
+    rolled = normalise(picture(body @ turn.T), confidence, world @ turn.T)
+    # The upright vote of a trunk that is seen well moves it by a few degrees.
+    trunk = rolled.points[:, :, 11:13].mean(2) - rolled.points[:, :, 23:25].mean(2)
+    angle = torch.atan2(trunk[..., 0], -trunk[..., 1]).rad2deg()
+    assert angle.abs().max() < 20
+    assert (angle.sign() == torch.tensor(degrees).sign()).all()
+    rest = axis_angle_to_matrix(torch.stack([0 * angle, 0 * angle, angle.deg2rad()], -1))[..., :2, :2]
+    torch.testing.assert_close(rolled.points, upright.points @ rest.mT, atol=1e-6, rtol=0)
+    foot = rolled.features[:, CONTEXT + 4 : CONTEXT + 6]
+    assert (foot.norm(dim=1) - 1).abs().max() < 1e-9
+    assert (torch.atan2(-foot[:, 0], foot[:, 1]).rad2deg() + degrees - angle).abs().max() < 1e-6
+
+
+def test_a_trunk_seen_from_its_end_is_not_rolled() -> None:
+    body = centred_body()
+    body[:, :, 11:13] = body[:, :, 23:25] + 0.003 * normal(2, 50, 2, 3)
+    view = normalise(picture(body), torch.ones(2, 50, 33, dtype=D), None)
+    assert (view.turn[..., 1, 1] > 0.98).all()
 
 
 @pytest.mark.parametrize("zoom", [0.2, 3.0])
