@@ -105,6 +105,12 @@ class TakeMismatch(BackendError):
     exit_code = 42
 
 
+class CacheCorrupt(BackendError):
+    """A mesh cache's file is missing, cut short or of another mesh: Blender would silently show the rest pose."""
+
+    exit_code = 43
+
+
 class TakeNotFound(BackendError):
     """A scene's take is neither where it was nor beside the .blend file."""
 

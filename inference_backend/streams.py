@@ -22,9 +22,10 @@ from .lifters import Keypoints, LiftedPose, Lifter
 WINDOW: Final = 1024
 """Frames kept of a window."""
 
-MARGIN: Final = 64
-"""Frames around them that the networks look at. An output depends on 59 a side: 40 of the lifter's receptive field, 15
-of the body's mean size, and 4 of the virtual camera's mean axis."""
+MARGIN: Final = 80
+"""Frames around them that the networks look at. An output depends on 78 a side: 40 of the lifter's receptive field, 15
+of the body's mean size, 4 of the virtual camera's mean roll, 15 of the size that the trunk is measured by, and 4 of the
+mean axis."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import bpy
 
@@ -78,5 +81,16 @@ def main() -> int:
     return code
 
 
+def leave(code: int) -> NoReturn:
+    """End the program with an exit code."""
+    if bpy.app.binary_path:
+        sys.exit(code)
+    # Blender as a module: some versions crash on their way out, after a render, and the exit code is lost.
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -12,13 +12,13 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...inference_backend import disk
-from ...inference_backend.errors import BackendError
+from ...inference_backend.errors import CacheCorrupt
 
 SUFFIX: Final = ".pc2"
 
@@ -28,12 +28,6 @@ _BATCH_BYTES: Final = 16 << 20
 
 Rows = Callable[[int, int], NDArray[np.float32]]
 """Rows [start, stop) of the vertices. Shape: (stop - start, N, 3), metres, Blender's world."""
-
-
-class CacheCorrupt(BackendError):
-    """A mesh cache is missing, or its file is not what the body needs."""
-
-    exit_code: ClassVar[int] = 43
 
 
 def file_size(vertices: int, rows: int) -> int:

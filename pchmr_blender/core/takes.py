@@ -139,9 +139,21 @@ class PersonView:
         return self._placed(self._person.array(name))
 
     def _placed(self, points_cam: NDArray[Any]) -> NDArray[np.float32]:
-        # float32 all through: 13,718 vertices a frame, and 1e-6 m is enough.
-        turn, shift = self._turn.astype(np.float32), self._shift.astype(np.float32)
-        return np.asarray(np.asarray(points_cam) @ turn.T + shift, np.float32)
+        """Camera frame → world. Shape: (n, P, 3) → same.
+
+        float32 all through: 13,718 vertices a frame, and 1e-6 m is enough. Four points a row, and the shift of a whole
+        frame at once: numpy is five times faster on long rows than on rows of three.
+        """
+        points = np.asarray(points_cam)
+        turn, shift = self._turn.astype(np.float32).T, self._shift.astype(np.float32)
+        flat, placed = points.reshape(-1), np.empty(points.size, np.float32)
+        whole = points.size // 12 * 12
+        by_four = np.kron(np.eye(4, dtype=np.float32), turn)
+        np.matmul(flat[:whole].reshape(-1, 12), by_four, out=placed[:whole].reshape(-1, 12))
+        np.matmul(flat[whole:].reshape(-1, 3), turn, out=placed[whole:].reshape(-1, 3))
+        rows = placed.reshape(len(points), points[:1].size)
+        rows += np.tile(shift, points[:1].size // 3)
+        return placed.reshape(points.shape)
 
 
 class TakeView:

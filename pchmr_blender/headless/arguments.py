@@ -32,6 +32,8 @@ class Batch:
     """largest, all, or a number."""
     height: float | None
     """Metres; None: the preset's."""
+    focal: float | None
+    """Focal length in pixels of the upright picture; None: the preset's, or found out."""
     device: str | None
     """auto, cpu, cuda or mps; None: the preset's."""
     fps: float | None
@@ -70,6 +72,7 @@ def parse(words: Sequence[str]) -> Batch:
         preset=str(Path(given.preset).absolute()) if given.preset.endswith(".toml") else given.preset,
         people=given.people,
         height=given.height,
+        focal=given.focal,
         device=given.device,
         fps=given.fps,
         form=None if given.form == "auto" else Form(given.form.upper()),
@@ -103,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "--people", default="largest", metavar="WHO", help="largest (default), all, or a number: 0 is the largest"
     )
     parser.add_argument("--height", type=_above(0), metavar="M", help="height of the people, metres (default 1.70)")
+    parser.add_argument("--focal", type=_above(0), metavar="PX", help="focal length in pixels of the upright picture")
     parser.add_argument(
         "--preset", default="default", metavar="NAME", help="a preset's name, or a .toml file (default: default)"
     )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 import bpy
 
 from ...inference_backend import disk
-from ...inference_backend.errors import BackendError, BadArgument, Cancelled, Internal
+from ...inference_backend.errors import BackendError, BadArgument, Cancelled
 from ..activities import Status
 from ..backend.client import Client
 from ..backend.process import Launch
@@ -20,14 +19,13 @@ from ..constants import ROOT
 from ..core.file_formats import CARRIED
 from ..operators.request import out_folder
 from ..scene.export_formats import refusal
-from ..session import problem_of
 from .arguments import Batch, parse
 from .clip_work import ClipJob, clip_work, finished
 from .console import Console
 from .driver import drive
 from .interpreter import environment_of, find_interpreter
 from .interrupt import Interrupt, interruptible
-from .results import ClipResult, Trouble, exit_code, write_report
+from .results import ClipResult, exit_code, trouble_of, write_report
 
 LOG_NAME: Final = "backend.log"
 """In the output folder: everything that the backend prints."""
@@ -47,8 +45,8 @@ def main(words: Sequence[str]) -> int:
         with disk.writing(batch.out):
             batch.out.mkdir(parents=True, exist_ok=True)
         launch = Launch(interpreter, ROOT, batch.out / LOG_NAME, environment_of(interpreter))
-        with interruptible() as interrupt, contextlib.closing(Client(launch)) as client:
-            results = _run(jobs, batch, client, console, interrupt)
+        with interruptible() as interrupt:
+            results = _run(jobs, batch, launch, console, interrupt)
     except BackendError as error:
         console.say(str(error))
         return error.exit_code
@@ -72,18 +70,26 @@ def _jobs(batch: Batch) -> list[ClipJob]:
 
 
 def _run(
-    jobs: Sequence[ClipJob], batch: Batch, client: Client, console: Console, interrupt: Interrupt
+    jobs: Sequence[ClipJob], batch: Batch, launch: Launch, console: Console, interrupt: Interrupt
 ) -> list[ClipResult]:
     """Every clip; the report is true after each. Raises OutputNotWritable, DiskFull (the report)."""
     results = [ClipResult(str(job.clip), job.name, "not begun") for job in jobs]
-    for number, job in enumerate(jobs):
-        console.begin(f"{number + 1}/{len(jobs)} {job.name}")
-        results[number] = _result(job, batch, client, console, interrupt)
-        console.say(results[number].line())
-        if batch.report is not None:
-            write_report(batch.report, results, bpy.app.version_string)
-        if results[number].status == "cancelled":
-            break
+    client = Client(launch)
+    try:
+        for number, job in enumerate(jobs):
+            console.begin(f"{number + 1}/{len(jobs)} {job.name}")
+            results[number] = _result(job, batch, client, console, interrupt)
+            console.say(results[number].line())
+            if batch.report is not None:
+                write_report(batch.report, results, bpy.app.version_string)
+            if results[number].status == "cancelled":
+                break
+            if client.error is not None:
+                # A client waits before it starts another backend, lest it does so for ever; clips come to an end.
+                client.close()
+                client = Client(launch)
+    finally:
+        client.close()
     return results
 
 
@@ -108,13 +114,7 @@ def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interr
             "cancelled" if isinstance(error, Cancelled) else "failed",
             time.monotonic() - began,
             take,
-            trouble=_trouble(error),
+            trouble=trouble_of(error),
         )
     files = tuple(str(file) for file in made.files)
     return ClipResult(clip, job.name, status, time.monotonic() - began, take, files, made.notes)
-
-
-def _trouble(error: Exception) -> Trouble:
-    code = error.exit_code if isinstance(error, BackendError) else Internal.exit_code
-    problem = problem_of(error)
-    return Trouble(problem.kind, code, problem.message, problem.hint, problem.output, problem.log)

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from ...inference_backend import disk
-from ...inference_backend.errors import Cancelled
+from ...inference_backend.errors import BackendError, Cancelled, Internal
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class ClipResult:
             text += "".join(f"\n  | {line}" for line in self.trouble.output.splitlines())
             text += f"\n  log: {self.trouble.log}" if self.trouble.log else ""
         return text + "".join(f"\n  note: {note}" for note in self.notes)
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """An exception as the report has it; of what was not foreseen, all that Python says."""
+    if not isinstance(error, BackendError):
+        error = Internal(
+            f"{type(error).__name__}: {error}",
+            hint="This is a fault of the program: report it with what follows.",
+            output="".join(traceback.format_exception(error)),
+        )
+    texts = {name: str(error.facts.get(name, "")) for name in ("output", "log")}
+    return Trouble(error.kind, error.exit_code, error.message, error.hint, **texts)
 
 
 def exit_code(results: Sequence[ClipResult]) -> int:

@@ -89,6 +89,7 @@ def settings_key(batch: Batch, clip: Path) -> str:
         "clip": fingerprint(clip),
         "people": batch.people,
         "height": batch.height,
+        "focal": batch.focal,
         "preset": preset.read_text("utf-8", "replace") if preset.is_file() else batch.preset,
         "fps": batch.fps,
         "form": batch.form,

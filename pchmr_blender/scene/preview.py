@@ -16,7 +16,7 @@ from typing import Final
 import bpy
 
 from ...inference_backend import disk
-from ..core.lens import Frame, own_frame
+from ..core.lens import own_frame
 from ..core.takes import TakeView
 from .camera import create_camera, fit_camera, pinhole_of
 from .export_stage import key_range, stage
@@ -137,14 +137,19 @@ def _all_that_may_come() -> set[bpy.types.ID]:
 
 
 def _set_size(staged: bpy.types.Scene, view: TakeView, long_side: int) -> None:
-    """Both sides even, as movies want them; the picture fills the frame, if with pixels a trace off square."""
+    """The footage's size, made smaller where it is large; both sides even then, as movies want them.
+
+    The picture fills the frame all the same, if with pixels a trace off square. An odd size stays as it is: made
+    smaller it would come to lie between pixels, and some versions leave a line at the rim. The backend makes it even.
+    """
     own, render = own_frame(pinhole_of(view)), staged.render
     scale = min(1.0, long_side / max(own.width, own.height))
-    width, height = (max(2, 2 * round(side * scale / 2)) for side in (own.width, own.height))
+    width, height = own.width, own.height
+    if scale < 1 and width % 2 == height % 2 == 0:
+        width, height = (max(2, 2 * round(side * scale / 2)) for side in (width, height))
     ratio = own.pixel_height * (own.height / height) / (own.width / width)
-    frame = Frame(width, height, max(1.0, 1 / ratio), max(1.0, ratio))
-    render.resolution_x, render.resolution_y, render.resolution_percentage = frame.width, frame.height, 100
-    render.pixel_aspect_x, render.pixel_aspect_y = frame.aspect_x, frame.aspect_y
+    render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
+    render.pixel_aspect_x, render.pixel_aspect_y = max(1.0, 1 / ratio), max(1.0, ratio)
 
 
 def _set_look(staged: bpy.types.Scene, camera: bpy.types.Object, engine: Engine) -> None:

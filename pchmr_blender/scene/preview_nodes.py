@@ -13,7 +13,6 @@ from ..core.timing import Placing
 from .footage import Source
 from .versions import compositor_output, compositor_tree
 
-
 _OVER: Final = 0.1
 """Pixels that the footage is larger than the frame: some versions cut off a size that is a trace below a whole one."""
 
@@ -53,21 +52,26 @@ def lay_over(
     footage.use_auto_refresh = True
     fill = tree.nodes.new("CompositorNodeScale")
     _fill_frame(fill, image, scene)
-    over = tree.nodes.new("CompositorNodeAlphaOver")
-    background, foreground = (socket for socket in over.inputs if socket.type == "RGBA")
+    # A result has the size and place of what is below. So the footage, which is stretched, is laid over the render
+    # first: that keeps the bodies exactly where they were rendered.
+    placed, over = (tree.nodes.new("CompositorNodeAlphaOver") for _ in range(2))
+    _lay(tree, placed, rendered.outputs[0], fill.outputs[0])
+    _lay(tree, over, placed.outputs[0], rendered.outputs[0])
     next(socket for socket in over.inputs if socket.identifier == "Fac").default_value = opacity
-    for start, end in (
-        (footage.outputs[0], fill.inputs[0]),
-        (fill.outputs[0], background),
-        (rendered.outputs[0], foreground),
-        (over.outputs[0], result),
-    ):
-        tree.links.new(start, end)
+    tree.links.new(footage.outputs[0], fill.inputs[0])
+    tree.links.new(over.outputs[0], result)
     return FootageNode(footage, timing)
+
+
+def _lay(tree: bpy.types.NodeTree, node: Any, below: Any, above: Any) -> None:
+    """Connect an Alpha Over node, whose sockets have other names from 5.0 on."""
+    background, foreground = (socket for socket in node.inputs if socket.type == "RGBA")
+    tree.links.new(below, background)
+    tree.links.new(above, foreground)
 
 
 def _fill_frame(node: Any, image: bpy.types.Image, scene: bpy.types.Scene) -> None:
     """Let a Scale node make the picture as large as the frame."""
     frame = scene.render.resolution_x, scene.render.resolution_y
     for name, wanted, found in zip("XY", frame, image.size, strict=True):
-        node.inputs[name].default_value = (wanted + _OVER) / found
+        node.inputs[name].default_value = 1.0 if wanted == found else (wanted + _OVER) / found

@@ -15,7 +15,6 @@ from pchmr.inference_backend.errors import KINDS
 from pchmr.pchmr_blender import installation, registration, session
 from pchmr.pchmr_blender.activities import Status
 from pchmr.pchmr_blender.constants import PACKAGE, VERSION
-from pchmr.pchmr_blender.core.pc2 import CacheCorrupt
 from pchmr.pchmr_blender.operators.reporting import Reporting
 from pchmr.pchmr_blender.preferences import find_interpreter, is_set_up, preferences
 from pchmr.pchmr_blender.problems import Problem
@@ -211,7 +210,7 @@ def test_preferences_draw(extension: ModuleType) -> None:
 
 
 def test_every_repair_is_of_a_kind_and_an_operator(extension: ModuleType) -> None:
-    known = {*KINDS, CacheCorrupt.__name__, ExportRefused.__name__}
+    known = {*KINDS, ExportRefused.__name__}
     assert set(REPAIRS) <= known
     for kind in known:
         for repair in repairs_for(Problem(kind, "", "", take="/x.take")):
