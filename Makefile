@@ -1,7 +1,7 @@
 # Everything is set up by itself, in .venv and .cache of this folder. Without make: see tools/setup_env.py.
 #
-#   make demo                  the project's own clip: take and movie
-#   make demo CLIP=path        any other (ARGS="--height 1.82" and the like reach `reconstruct`)
+#   make demo                  the project's own clip: take, .blend, movie and picture
+#   make demo CLIP=path        any other (ARGS="--height 1.82" and the like reach the batch)
 #   make test                  all tests, in every Blender that this machine can have (ARGS="-k lens" reach pytest)
 #   make test-blender          only those in Blender (ARGS="--only 4.2 window")
 #   make lint                  style and types
@@ -27,10 +27,7 @@ export PCHMR_MODELS ?= $(CURDIR)/.cache/models
 .PHONY: demo test test-blender lint extension bench evaluate env dev lock clean distclean
 
 demo: env
-	@name="$$(basename "$(CLIP)")"; take="$(OUT)/$${name%.*}.take"; \
-	$(BACKEND) reconstruct "$(CLIP)" --out "$$take" $(ARGS) && \
-	$(BACKEND) render "$$take" --out "$$take.mp4" && \
-	echo "take:  $$take" && echo "movie: $$take.mp4"
+	@$(VENV_PYTHON) tools/demo.py "$(CLIP)" --out "$(OUT)" $(ARGS)
 
 test: dev
 	$(VENV_PYTHON) tools/run_tests.py $(ARGS)
@@ -51,6 +48,8 @@ bench: dev
 	$(BACKEND) bench calibration
 	$(BACKEND) bench pipeline "$(CLIP)"
 	$(BACKEND) bench memory "$(CLIP)"
+	$(BACKEND) reconstruct "$(CLIP)" --out "$(OUT)/bench.take"
+	"$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)" tests/blender/bench_forms.py "$(OUT)/bench.take"
 
 evaluate: env
 	$(BACKEND) evaluate accuracy --predictions build/predictions.npz

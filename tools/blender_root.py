@@ -124,7 +124,11 @@ def _bootstrap(suite: str, path: Path, log: int) -> None:
             raise NoRootError("the program debootstrap is not installed")
         _run(["apt-get", "update", "-q"], log)
         _run(["apt-get", "install", "-yq", "--no-install-recommends", "debootstrap", "debian-archive-keyring"], log)
-    _run(["debootstrap", "--variant=minbase", f"--keyring={keyring}", suite, str(path), _mirror(log)], log)
+    path.mkdir(parents=True, exist_ok=True)
+    # In namespaces of its own, so that no mount stays; and at /mnt, since it cannot work in a path with spaces.
+    mount = 'mount --bind "$1" /mnt && shift && exec "$@"'
+    words = ["debootstrap", "--variant=minbase", f"--keyring={keyring}", suite, "/mnt", _mirror(log)]
+    _run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mount, "sh", str(path), *words], log)
     done.touch()
 
 
@@ -187,8 +191,9 @@ def _run(command: list[str], log: int) -> None:
         text = output.read()
     os.write(log, text)
     if code:
-        lines = [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
-        raise NoRootError(f"{command[0]} ended with {code}: {lines[-1].strip() if lines else 'no output'}")
+        lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
+        told = [line for line in lines if line and not line.startswith("W: See")]
+        raise NoRootError(told[-1] if told else f"{command[0]} ended with {code}")
 
 
 def main() -> int:

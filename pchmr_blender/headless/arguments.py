@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Final, NoReturn
 
-from ...inference_backend.errors import KINDS, BadArgument
+from ...inference_backend.errors import KINDS, BackendError, BadArgument
 from ..core.compress import LEAST_TOLERANCE_MM
 from ..core.file_formats import ExportRefused, Format
 from ..core.form_costs import Form
@@ -86,8 +86,8 @@ def parse(words: Sequence[str]) -> Batch:
 
 
 def _parser() -> argparse.ArgumentParser:
-    kinds = {ExportRefused.__name__: ExportRefused, **KINDS}
-    codes = ", ".join(f"{kind.exit_code} {name}" for name, kind in kinds.items())
+    kinds: dict[str, type[BackendError]] = {**KINDS, ExportRefused.__name__: ExportRefused}
+    codes = ", ".join(f"{kind.exit_code} {name}" for name, kind in sorted(kinds.items(), key=_code))
     parser = _Parser(
         prog=_PROGRAM,
         description="Reconstruct clips and bring each into a .blend of its own, without a window. What is finished is "
@@ -133,6 +133,10 @@ def _parser() -> argparse.ArgumentParser:
         help="Python with the backend's packages, or its environment's folder (default: what Set Up Backend has made)",
     )
     return parser
+
+
+def _code(named: tuple[str, type[BackendError]]) -> int:
+    return named[1].exit_code
 
 
 def _listed(formats: type[Format]) -> str:

@@ -17,12 +17,11 @@ _FULL_BYTES: Final = 1 << 20
 
 
 @contextmanager
-def new_file(blend: Path) -> Iterator[None]:
-    """An empty file, as good as saved at `blend`, so that paths into its folder are relative. Afterwards none is open.
+def new_file(unfinished: Path) -> Iterator[None]:
+    """An empty file, saved as `unfinished`, so that paths from its folder are relative. Afterwards none is open.
 
-    It has another name there until `save`: a batch that is stopped leaves no .blend that looks finished.
+    `save` gives it its name: a batch that is stopped leaves no .blend that looks finished.
     """
-    unfinished = blend.with_name(f".{blend.stem}.unfinished.blend")
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     try:
         save(unfinished)

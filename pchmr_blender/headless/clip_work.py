@@ -3,7 +3,7 @@
 
 1  reconstruct        the backend, into the take                  → NAME.take
 2  import             into an empty .blend                        → NAME.blend
-3  preview            the body over the footage                   → NAME.mp4
+3  preview            the body over the footage                   → NAME.preview.mp4
 4  export             for other programs                          → NAME.usd, NAME.fbx …
 
 What of step 4 needs another form of the body is made last, and that form is not saved. What an earlier run has
@@ -12,6 +12,7 @@ finished with the same settings is left alone; the stamp beside it tells.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from .arguments import Batch
 from .blend_file import look_through_camera, new_file, save
 from .stamps import BLEND, PREVIEW, Ledger, digest, settings_key
 
+_MOVIE = "preview.mp4"
+"""Not mp4 alone: that may be the footage itself, where clips are reconstructed beside it."""
+
 Show = Callable[[Status], None]
 """Told how far the work is; what it raises ends it."""
 
@@ -57,6 +61,11 @@ class ClipJob:
     def file(self, ending: str, person: str = "") -> Path:
         """A file that is made of it."""
         return self.take.with_name(f"{self.name}{person}.{ending}")
+
+    def hidden(self, ending: str) -> Path:
+        """Something that is there only while it is made, with a short name: the clip's may be as long as names go."""
+        key = hashlib.blake2b(self.name.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+        return self.take.with_name(f".pchmr-{key}.{ending}")
 
 
 @dataclass(frozen=True)
@@ -88,15 +97,15 @@ def clip_work(client: Client, job: ClipJob, batch: Batch, show: Show) -> Work:
     ledger.solved(digest(view.folder / JSON_NAME))
     yield from stand_in(client, view.folder)
     yield "Importing"
-    with new_file(job.file("blend")):
+    with new_file(job.hidden("blend")):
         people = _import(view, batch, show)
         notes = [*view.info.warnings, *(person.pchmr.problem for person in people)]
         if not ledger.has(BLEND):
-            _save(job, ledger)
+            _save(job, batch, ledger)
         if batch.preview and not ledger.has(PREVIEW):
             yield "Looking for what can draw"
             notes.append((yield from _preview(client, job, people, view, show)))
-            ledger.add(PREVIEW, [job.file("mp4")])
+            ledger.add(PREVIEW, [job.file(_MOVIE)])
         for file_format in sorted(batch.exports, key=lambda one: -len(CARRIED[one])):
             if not ledger.has(file_format.value):
                 yield f"Writing {file_format.label}"
@@ -147,7 +156,8 @@ def _import(view: TakeView, batch: Batch, show: Show) -> list[bpy.types.Collecti
     return import_take(view.folder, options, bpy.context.scene, lambda what, done, total: tell(done, total))
 
 
-def _save(job: ClipJob, ledger: Ledger) -> None:
+def _save(job: ClipJob, batch: Batch, ledger: Ledger) -> None:
+    _require_own_blend(job, batch, ledger)  # again: hours may have passed, or the take may be another one
     look_through_camera()
     ledger.begin_blend()
     save(job.file("blend"))
@@ -156,11 +166,11 @@ def _save(job: ClipJob, ledger: Ledger) -> None:
 
 def _preview(client: Client, job: ClipJob, people: Sequence[bpy.types.Collection], view: TakeView, show: Show) -> Work:
     """Make the movie; returns what a person should know of it."""
-    pictures = job.take.with_name(f".{job.name}.preview")
+    pictures = job.hidden("preview")
     shutil.rmtree(pictures, ignore_errors=True)  # of a batch that was killed
     try:
         made = render_preview(people, view, pictures, PreviewOptions(), _teller("Rendering the preview", show))
-        yield client.call("footage_proxy", {"clip": str(pictures), "out": str(job.file("mp4")), "fps": made.rate})
+        yield client.call("footage_proxy", {"clip": str(pictures), "out": str(job.file(_MOVIE)), "fps": made.rate})
     finally:
         shutil.rmtree(pictures, ignore_errors=True)
     return made.engine.notice

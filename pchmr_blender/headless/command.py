@@ -50,8 +50,6 @@ def main(words: Sequence[str]) -> int:
     except BackendError as error:
         console.say(str(error))
         return error.exit_code
-    for result in results:
-        print(result.line(), flush=True)
     return exit_code(results)
 
 

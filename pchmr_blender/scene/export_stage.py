@@ -42,6 +42,7 @@ def stage(
     """
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     shown, layer = window.scene, window.view_layer.name
+    views = _views()
     staged = bpy.data.scenes.new(name)
     hidden = [(item, flag, getattr(item, flag)) for item in objects for flag in _HIDING]
     try:
@@ -50,19 +51,34 @@ def stage(
             staged.collection.objects.link(item)
         for item, flag, _ in hidden:
             setattr(item, flag, False)
-        # Viewports that look through their scene's camera would leave it where there is none.
-        staged.camera = shown.camera
         with bpy.context.temp_override(window=window):
             window.scene = staged
             yield staged
     finally:
         window.scene = shown
         window.view_layer = shown.view_layers[layer]
+        for space, camera, region, perspective in views:
+            space.camera, region.view_perspective = camera, perspective
         for item, flag, value in hidden:
             setattr(item, flag, value)
         bpy.data.scenes.remove(staged)
         # The stage has played the shared objects: their values are those of its last frame.
         shown.frame_set(shown.frame_current, subframe=shown.frame_subframe)
+
+
+def _views() -> list[tuple[bpy.types.SpaceView3D, bpy.types.Object | None, bpy.types.RegionView3D, str]]:
+    """Every 3D viewport, its camera, and whether it looks through it: it would not where the scene has no camera."""
+    spaces = [
+        area.spaces.active
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]
+    return [
+        (space, space.camera, region, region.view_perspective)
+        for space in spaces
+        for region in (*space.region_quadviews, space.region_3d)
+    ]
 
 
 def _settle(staged: bpy.types.Scene, scene: bpy.types.Scene, frames: tuple[int, int]) -> None:

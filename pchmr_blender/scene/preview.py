@@ -157,6 +157,7 @@ def _set_look(staged: bpy.types.Scene, camera: bpy.types.Object, engine: Engine)
     render.engine = engine.name
     render.film_transparent = True
     render.use_compositing, render.use_sequencer = True, False
+    render.compositor_device = "CPU"  # the other one crashes Blender where nothing draws
     render.image_settings.file_format, render.image_settings.quality = "JPEG", 92
     # The footage's own colours: any other transform would grade them.
     staged.view_settings.view_transform, staged.view_settings.look = "Standard", "None"

@@ -74,7 +74,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     results = Results()
     where = [] if chosen else ["tests/blender"]
-    code = int(pytest.main(["-p", "no:cacheprovider", *arguments, *where], plugins=[results]))
+    code = int(pytest.main(["-p", "no:cacheprovider", "--tb=short", *arguments, *where], plugins=[results]))
     if os.environ.get("PCHMR_RESULTS"):
         results.write(Path(os.environ["PCHMR_RESULTS"]), code)
     sys.stdout.flush()

@@ -288,6 +288,8 @@ def test_nothing_in_the_scene_changes(folder, file_format):
     window.view_layer = layer
     layer.objects.active = cube
     cube.select_set(True)
+    for region in viewports():
+        region.view_perspective = "CAMERA"
     scene.frame_set(3, subframe=0.25)
     before = inventory(), scene_state(), vertices_at(body, 3)
     scene.frame_set(3, subframe=0.25)
@@ -297,8 +299,14 @@ def test_nothing_in_the_scene_changes(folder, file_format):
     np.testing.assert_array_equal(vertices_at(body, 3), before[2])
 
 
+def viewports() -> list[bpy.types.RegionView3D]:
+    """What the window's 3D viewports show."""
+    areas = bpy.context.window.screen.areas
+    return [area.spaces.active.region_3d for area in areas if area.type == "VIEW_3D"]
+
+
 def scene_state() -> list[object]:
-    """Selection, active object, frame, and what is hidden, also what animation has set."""
+    """Selection, active object, frame, viewports, what is hidden, and what animation has set."""
     scene, layer = bpy.context.scene, bpy.context.view_layer
     hidden = [
         (item.name, item.hide_get(), item.hide_viewport, item.hide_render, item.hide_select) for item in scene.objects
@@ -311,7 +319,8 @@ def scene_state() -> list[object]:
         for bone in item.pose.bones
     ]
     frame = scene.frame_current, scene.frame_subframe, scene.frame_start, scene.frame_end
-    return [hidden, selected, layer.objects.active.name, frame, posed, len(bpy.data.scenes)]
+    views = [region.view_perspective for region in viewports()]
+    return [hidden, selected, layer.objects.active.name, frame, posed, views, len(bpy.data.scenes)]
 
 
 def test_a_hidden_collection_is_exported_all_the_same(folder):

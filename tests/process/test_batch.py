@@ -147,13 +147,13 @@ def test_one_failed_clip_does_not_stop_the_others(farm: Farm, series: str) -> No
     assert (failed["status"], failed["trouble"]["hint"]) == ("failed", "This is the hint of NoPersonFound.")
     assert (gone_clip["status"], gone_clip["trouble"]["kind"]) == ("failed", "ClipNotFound")
     assert (good["status"], good["trouble"]) == ("done", None)
-    endings = ("blend", "mp4", "fbx", "glb", "usd", "abc", "bvh")
+    endings = ("blend", "preview.mp4", "fbx", "glb", "usd", "abc", "bvh")
     assert good["files"] == [str(farm.out / f"good.{ending}") for ending in endings]
     assert farm.made() == {f"good.{ending}" for ending in (*endings, "batch.json")}
     assert not [path for path in farm.out.iterdir() if path.name.startswith(".")]
     assert "[2/3 good]" in told
     assert "Finding people" in told
-    info = probe(farm.out / "good.mp4")
+    info = probe(farm.out / "good.preview.mp4")
     assert (info.frame_count, info.fps, info.width, info.height) == (4, pytest.approx(30), 640, 360)
 
 
@@ -241,6 +241,35 @@ def test_several_people_get_files_of_their_own(farm: Farm) -> None:
     make_take(farm.out / "good.take", frames=4, people=2, clip=clip)
     assert farm.run(clip, "--people", "all", "--export", "bvh")[0] == 0
     assert farm.made() == {"good.blend", "good.batch.json", "good_0.bvh", "good_1.bvh"}
+
+
+@POSIX
+def test_footage_that_blender_cannot_show_gets_a_stand_in(farm: Farm) -> None:
+    clip = make_movie(farm.folder / "clips" / "good.avi", 4)
+    make_take(farm.out / "good.take", frames=4, rotation=180, clip=clip)
+    code, told = farm.run(clip, "--preview")
+    assert code == 0, told
+    (stand_in,) = farm.out.glob("good.take.footage-*.mp4")
+    assert opened(farm, "good.blend")["images"] == [f"//{stand_in.name}"]
+    assert "good.preview.mp4" in farm.made()
+
+
+@POSIX
+def test_beside_the_footage_the_footage_is_safe(farm: Farm) -> None:
+    farm.out.mkdir()
+    clip = make_movie(farm.out / "good.avi", 3).rename(farm.out / "good.mp4")
+    data = clip.read_bytes()
+    make_take(farm.out / "good.take", frames=3, clip=clip)
+    assert farm.run(clip, "--preview", "--export", "bvh")[0] == 0
+    assert clip.read_bytes() == data
+    assert {"good.mp4", "good.preview.mp4", "good.blend"} <= farm.made()
+
+
+@POSIX
+def test_a_name_of_two_hundred_characters(farm: Farm) -> None:
+    name = "lang " * 39 + "ü.v2"
+    assert farm.run(farm.clip(name, 3), "--export", "fbx,bvh", "--preview")[0] == 0, farm.report()
+    assert farm.made() == {f"{name}.{ending}" for ending in ("blend", "preview.mp4", "fbx", "bvh", "batch.json")}
 
 
 @POSIX
@@ -350,5 +379,5 @@ def test_from_footage_to_files(tmp_path: Path, short_clip: Path) -> None:
     (clip,) = farm.report()
     assert (clip["status"], len(clip["files"])) == ("done", 7)
     assert all(Path(file).stat().st_size > 1000 for file in clip["files"])
-    info = probe(farm.out / "demo kurz.mp4")
+    info = probe(farm.out / "demo kurz.preview.mp4")
     assert (info.frame_count, info.width, info.height) == (15, 960, 720)

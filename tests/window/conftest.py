@@ -5,6 +5,7 @@ Where a Blender root cannot be made, the tests are skipped with the reason. What
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -26,10 +27,19 @@ PACKAGE = "bl_ext.user_default.pchmr"
 
 def make_root(suite: str) -> BlenderRoot:
     """Skips the test where there is none."""
+    root = _root_or_reason(suite)
+    if isinstance(root, str):
+        pytest.skip(f"Blender of Debian {suite}: {root}")
+    return root
+
+
+@functools.cache
+def _root_or_reason(suite: str) -> BlenderRoot | str:
+    """Tried once: what fails takes minutes too."""
     try:
         return blender_root.make(suite)
     except blender_root.NoRootError as error:
-        pytest.skip(f"Blender of Debian {suite}: {error}")
+        return str(error)
 
 
 @pytest.fixture(scope="session")
