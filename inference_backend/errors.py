@@ -141,6 +141,12 @@ class SceneChanged(BackendError):
     exit_code = 53
 
 
+class ExportRefused(BackendError):
+    """A format cannot carry the body's form (`form` is one that it can), or this Blender cannot make the file."""
+
+    exit_code = 54
+
+
 class ProtocolMismatch(BackendError):
     """Add-on and backend speak different versions of the protocol."""
 

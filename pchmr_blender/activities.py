@@ -205,5 +205,6 @@ STAGES: Final = {
     "target": "Fitting the target pose",
     "calibrate": "Calibrating the mesh",
     "suspects": "Looking for suspects",
+    "footage": "Writing the movie",
 }
 """The backend's stages, as a person reads them."""

@@ -45,9 +45,10 @@ def with_blender(python: Path, clip: Path, out: Path, more: list[str]) -> int:
         print(f"what Blender printed: {log}", file=sys.stderr)
         return code
     picture = out / f"{clip.stem}.png"
-    middle(out / f"{clip.stem}.mp4", picture)
+    movie = picture.with_suffix(".preview.mp4")
+    middle(movie, picture)
     print(f"scene:   {picture.with_suffix('.blend')}")
-    print(f"movie:   {picture.with_suffix('.mp4')}")
+    print(f"movie:   {movie}")
     print(f"picture: {picture}")
     return 0
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, Literal
+from typing import Final, Literal
 
-from ...inference_backend.errors import BackendError
 from .bvh import BvhUnit
 from .form_costs import Form
 
 Content = Literal["BODY", "SKELETON"]
-
-
-class ExportRefused(BackendError):
-    """A format cannot carry the body's form (`form` is one that it can), or this Blender cannot make the file."""
-
-    exit_code: ClassVar[int] = 54
 
 
 class Format(str, Enum):

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from ...inference_backend.errors import KINDS, BackendError, BadArgument
 from ..core.compress import LEAST_TOLERANCE_MM
-from ..core.file_formats import ExportRefused, Format
+from ..core.file_formats import Format
 from ..core.form_costs import Form
 
 _PROGRAM: Final = "blender -b --python pchmr_blender/batch.py --"
@@ -86,8 +86,7 @@ def parse(words: Sequence[str]) -> Batch:
 
 
 def _parser() -> argparse.ArgumentParser:
-    kinds: dict[str, type[BackendError]] = {**KINDS, ExportRefused.__name__: ExportRefused}
-    codes = ", ".join(f"{kind.exit_code} {name}" for name, kind in sorted(kinds.items(), key=_code))
+    codes = ", ".join(f"{kind.exit_code} {name}" for name, kind in sorted(KINDS.items(), key=_code))
     parser = _Parser(
         prog=_PROGRAM,
         description="Reconstruct clips and bring each into a .blend of its own, without a window. What is finished is "

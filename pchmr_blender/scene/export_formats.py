@@ -7,7 +7,8 @@ from typing import Final
 
 import bpy
 
-from ..core.file_formats import CARRIED, Content, ExportRefused, Format
+from ...inference_backend.errors import ExportRefused
+from ..core.file_formats import CARRIED, Content, Format
 from ..core.form_costs import Form
 from .properties import FORMS
 

@@ -17,9 +17,9 @@ from typing import Final
 import bpy
 
 from ...inference_backend import disk
-from ...inference_backend.errors import BackendError, BadArgument, DiskFull, Internal, SceneChanged
+from ...inference_backend.errors import BackendError, BadArgument, DiskFull, ExportRefused, Internal, SceneChanged
 from ..core import pc2
-from ..core.file_formats import ExportOptions, ExportRefused, Format
+from ..core.file_formats import ExportOptions, Format
 from ..core.skeleton import BONE_NAMES
 from .actions import curves_of, read_curve
 from .body_forms import form_of

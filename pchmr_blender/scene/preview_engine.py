@@ -15,7 +15,7 @@ from typing import Final
 
 import bpy
 
-from ..core.file_formats import ExportRefused
+from ...inference_backend.errors import ExportRefused
 
 _SECONDS: Final = 120.0
 """How long the other Blender may take: drivers compile their shaders at the first start."""

@@ -9,9 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from pchmr.inference_backend.errors import Cancelled, ClipNotFound
+from pchmr.inference_backend.errors import Cancelled, ClipNotFound, ExportRefused
 from pchmr.pchmr_blender.backend.calls import stopped
-from pchmr.pchmr_blender.core.file_formats import ExportRefused
 from pchmr.pchmr_blender.core.form_costs import Form
 from pchmr.pchmr_blender.core.pc2 import CacheCorrupt
 from pchmr.pchmr_blender.core.takes import open_view
