@@ -133,8 +133,8 @@ def _lifter(options: argparse.Namespace) -> int:
     from ..devices import choose_device
     from ..training.lifter import LifterTraining, train
 
-    rendered = needed(options.rendered, _MAKE_RENDERED)
-    train(LifterTraining(**_common(options), rendered=rendered, device=str(choose_device(options.device))))
+    common, rendered = _common(options), needed(options.rendered, _MAKE_RENDERED)
+    train(LifterTraining(**common, rendered=rendered, device=choose_device(options.device)))
     _tell(options.out)
     return 0
 
