@@ -4,7 +4,8 @@
     .venv/bin/python tools/run_tests.py -k lens                   pytest's arguments reach every part
     .venv/bin/python tools/run_tests.py tests/blender/test_x.py   a path: only the part that it belongs to
 
-First what needs no Blender but the builder of extensions that its newest module brings; then tools/test_blender.py.
+First what runs in this Python, for which Blender as a module is made, since batches and the extension's archive are
+tested there; then tools/test_blender.py.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ def main() -> int:
     ok = True
     here = test_blender.arguments_for(arguments, _needs_no_blender, [])
     if here is not None:
-        newest = blender_env.make(list(blender_env.locks().values())[-1])
-        if newest.problem:
-            print(f"bpy {newest.version}: {newest.problem}", flush=True)
+        for made in map(blender_env.make, blender_env.locks().values()):
+            if made.problem:
+                print(f"bpy {made.version}: {made.problem}", flush=True)
         ok = test_blender.run_here(here, bool(arguments))
     return int(test_blender.main(arguments) != 0 or not ok)
 
