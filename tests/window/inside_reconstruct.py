@@ -13,8 +13,10 @@ import bpy  # noqa: E402
 import drive  # noqa: E402
 
 PACKAGE = "bl_ext.user_default.pchmr"
-CLIP = "/out/work/demo clip.mp4"
+CLIP, LONG_CLIP = "/out/work/demo clip.mp4", "/out/work/long clip.mp4"
 BLEND = "/out/work/demo scene.blend"
+SLOW = "/out/work/slow.toml"
+"""A preset that takes a minute."""
 FRAMES = 60
 """Of the clip, to be reconstructed: enough for a walk, few enough for a minute."""
 
@@ -106,9 +108,9 @@ def play() -> drive.Steps:
 
 
 def cancel() -> drive.Steps:
-    """A second run, of another range and so of another take, stopped by its button."""
+    """A second run, of a clip that takes a while, stopped by its button."""
     settings = bpy.context.scene.pchmr
-    settings.out, settings.use_range = "/out/work/second", False
+    settings.clip, settings.out, settings.use_range = LONG_CLIP, "/out/work/second", False
     button = yield from drive.press("bpy.ops.pchmr.reconstruct_clip(")
     yield from drive.wait(lambda: idle() or session().current.activity.status().fraction, 120, "the second run")
     assert not idle()

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 from blender_window import Window
 
@@ -16,7 +17,26 @@ def with_clip(window: Window) -> Window:
     """The demo clip under a name with a space, where Blender may write beside it."""
     (window.out / "work").mkdir()
     shutil.copyfile(CLIP, window.out / "work" / "demo clip.mp4")
+    repeat(CLIP, window.out / "work" / "long clip.mp4", 12)
     return window
+
+
+def repeat(clip: Path, longer: Path, times: int) -> None:
+    """The clip played several times over, for a job that is not done before a mouse finds its Cancel."""
+    with av.open(str(longer), "w") as written:
+        stream, start = None, 0
+        for _ in range(times):
+            with av.open(str(clip)) as read:
+                source = read.streams.video[0]
+                stream = stream or written.add_stream_from_template(source)
+                end = start
+                for packet in read.demux(source):
+                    if packet.dts is not None and packet.pts is not None and packet.duration:
+                        packet.pts, packet.dts = packet.pts + start, packet.dts + start
+                        end = max(end, packet.pts + packet.duration)
+                        packet.stream = stream
+                        written.mux(packet)
+                start = end
 
 
 @pytest.mark.parametrize("suite", ["trixie", "sid"])
