@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import blender_env
@@ -40,6 +41,20 @@ def _root_or_reason(suite: str) -> BlenderRoot | str:
         return blender_root.make(suite)
     except blender_root.NoRootError as error:
         return str(error)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _alone() -> Iterator[None]:
+    """One run at a time: a second one would sweep away the pictures of the first."""
+    if sys.platform != "linux":  # no root is made there, and no test runs
+        yield
+        return
+    import fcntl
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,6 @@ import drive  # noqa: E402
 PACKAGE = "bl_ext.user_default.pchmr"
 CLIP, LONG_CLIP = "/out/work/demo clip.mp4", "/out/work/long clip.mp4"
 BLEND = "/out/work/demo scene.blend"
-SLOW = "/out/work/slow.toml"
-"""A preset that takes a minute."""
 FRAMES = 60
 """Of the clip, to be reconstructed: enough for a walk, few enough for a minute."""
 
