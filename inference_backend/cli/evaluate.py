@@ -59,7 +59,7 @@ def _add_evaluator(parser: argparse.ArgumentParser) -> None:
 
 def _evaluated(options: argparse.Namespace) -> Evaluation:
     """Run the systems over the clips; write the predictions where that is asked for."""
-    rendered = needed(options.rendered, "train render --test --clips 240 --frames 48")
+    rendered = needed(options.rendered, "train render --set test --clips 240 --frames 48")
     import numpy as np
 
     from ..disk import writing

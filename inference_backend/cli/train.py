@@ -40,7 +40,9 @@ def add_to(commands: Commands) -> None:
     render.add_argument("--folder", type=Path, default=DATA / "bank", metavar="DIR", help="default: %(default)s")
     render.add_argument("--clips", type=whole(1), default=2000, metavar="N", help="default: %(default)s")
     render.add_argument("--frames", type=whole(1), default=32, metavar="N", help="of a clip (default: %(default)s)")
-    render.add_argument("--test", action="store_true", help="held-out subjects as they moved: the test set")
+    sets = ("train", "tilted", "more", "test")
+    which = "test: held-out subjects as they moved; tilted: mostly bodies that lean or lie (default: %(default)s)"
+    render.add_argument("--set", choices=sets, default="train", dest="name", help=which)
     render.add_argument("--workers", type=whole(1), default=2, metavar="N", help="default: %(default)s")
     render.set_defaults(run=_render)
 
@@ -57,8 +59,9 @@ def add_to(commands: Commands) -> None:
         training = whats.add_parser(name, help=help_)
         _add_motion(training)
         if name != "calibration":
-            rendered = "the rendered training clips (default: %(default)s)"
-            training.add_argument("--rendered", type=Path, default=_RENDERED, metavar="FILE", help=rendered)
+            rendered = "rendered training sets; the last 120 clips of the last one are held back (default: %(default)s)"
+            files: dict[str, Any] = {"type": Path, "nargs": "+", "default": [_RENDERED], "metavar": "FILE"}
+            training.add_argument("--rendered", help=rendered, **files)
         suffix = "npz" if name == "calibration" else "pt"
         out = DATA / f"{name}.{suffix}"
         training.add_argument("--out", type=Path, default=out, metavar="FILE", help="default: %(default)s")
@@ -117,7 +120,7 @@ def _render(options: argparse.Namespace) -> int:
     from ..training.rendered import render_all
 
     motion = needed(options.motion, _MAKE_MOTION)
-    print(render_all(motion, options.folder, options.clips, options.frames, test=options.test, workers=options.workers))
+    print(render_all(motion, options.folder, options.name, options.clips, options.frames, workers=options.workers))
     return 0
 
 
@@ -133,8 +136,7 @@ def _lifter(options: argparse.Namespace) -> int:
     from ..devices import choose_device
     from ..training.lifter import LifterTraining, train
 
-    common, rendered = _common(options), needed(options.rendered, _MAKE_RENDERED)
-    train(LifterTraining(**common, rendered=rendered, device=choose_device(options.device)))
+    train(LifterTraining(**_common(options), rendered=_rendered(options), device=choose_device(options.device)))
     _tell(options.out)
     return 0
 
@@ -142,7 +144,7 @@ def _lifter(options: argparse.Namespace) -> int:
 def _proxy(options: argparse.Namespace) -> int:
     from ..training.proxy import ProxyTraining, train
 
-    train(ProxyTraining(**_common(options), rendered=needed(options.rendered, _MAKE_RENDERED)))
+    train(ProxyTraining(**_common(options), rendered=_rendered(options)))
     _tell(options.out)
     return 0
 
@@ -180,6 +182,11 @@ def _common(options: argparse.Namespace) -> dict[str, Any]:
         "threads": options.threads,
     }
     return given if options.seed is None else {**given, "seed": options.seed}
+
+
+def _rendered(options: argparse.Namespace) -> tuple[Path, ...]:
+    """The rendered sets, all of which must be there."""
+    return tuple(needed(path, _MAKE_RENDERED) for path in options.rendered)
 
 
 def _ready(out: Path) -> Path:

@@ -79,7 +79,7 @@ class Evaluator:
     ) -> None:
         """Weight files that are not shipped may be given."""
         self.body = load_default_body()
-        self.data = RenderedSet(rendered, Truth(self.body))
+        self.data = RenderedSet([rendered], Truth(self.body))
         self.lifter = VideoPose3D(lifter)
         self.generator = Proxy(proxy, body=self.body)
         self.weights = CalibrationWeights.load(model_path("calibration") if calibration is None else calibration)

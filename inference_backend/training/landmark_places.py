@@ -30,7 +30,7 @@ def measure(rendered: Path, out: Path = OFFSETS) -> Tensor:
     Shape: (33, 3), over the stature.
     """
     truth = Truth(load_default_body())
-    r = RenderedSet(rendered, truth)
+    r = RenderedSet([rendered], truth)
     carrier = truth.rig.shares.argmax(1)
     towards = -torch.nn.functional.normalize(r.targets[:, :, 15], dim=-1)
     facing = (r.rotations[:, :, 15, :, 2] * towards).sum(-1) > 0.2  # a face seen from behind is guessed

@@ -30,14 +30,16 @@ class LifterTraining:
 
     motion: Path
     """The packed motion."""
-    rendered: Path
-    """The rendered training clips."""
+    rendered: tuple[Path, ...]
+    """The rendered training sets; the last clips of the last one are held back."""
     out: Path
     """The weight file to write; the checkpoint lies beside it."""
     minutes: float = 60.0
     """Length of the whole training."""
     batch: int = 32
-    """Windows a step, a third of them rendered."""
+    """Windows a step."""
+    rendered_share: float = 0.5
+    """The part of them that was rendered."""
     learning_rate: float = 1e-3
     """At the start, after a short warm-up."""
     channels: int = 512
@@ -80,10 +82,10 @@ def train(settings: LifterTraining) -> None:
         rate = settings.learning_rate * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 - progress) ** 1.2)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        rendered = settings.batch // 3
+        rendered = round(settings.batch * settings.rendered_share)
         batch = joined(data.synthetic(settings.batch - rendered), data.seen(rendered))
         network.train()
-        loss, figures = loss_of(network, batch, data.rng, settings.device)
+        loss, figures = loss_of(network, batch, settings.batch - rendered, data.rng, settings.device)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         size = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -111,8 +113,10 @@ def train(settings: LifterTraining) -> None:
     save(average, settings.out, step)
 
 
-def loss_of(network: LifterNetwork, batch: Batch, rng: torch.Generator, device: str) -> tuple[Tensor, Tensor]:
-    """The loss, and for the log: mm of the synthetic and of the rendered half, degrees of rotation."""
+def loss_of(
+    network: LifterNetwork, batch: Batch, synthetic: int, rng: torch.Generator, device: str
+) -> tuple[Tensor, Tensor]:
+    """The loss, and for the log: mm of the first, `synthetic` windows and of the others, degrees of rotation."""
     points, confidence = drop_spans(batch, rng)
     show = (torch.rand(len(points), generator=rng) < 0.75).to(device)
     half = [t.to(device) for t in (points, confidence, batch.world, batch.targets, batch.rotations, batch.height)]
@@ -137,8 +141,7 @@ def loss_of(network: LifterNetwork, batch: Batch, rng: torch.Generator, device: 
     with torch.no_grad():
         mm = (distance[..., :24] * height[:, None, None] * 1000).mean((1, 2)).cpu()
         degrees = 2 * torch.asin((rotation / 8).clamp(0, 1).sqrt()).mean().rad2deg().cpu()
-    middle = len(mm) - len(mm) // 3
-    return loss, torch.stack([mm[:middle].mean(), mm[middle:].mean(), degrees])
+    return loss, torch.stack([mm[:synthetic].mean(), mm[synthetic:].mean(), degrees])
 
 
 def drop_spans(batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ the picture. A synthetic window borrows the errors of a rendered clip whose 2D p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +63,12 @@ class Truth:
 
 
 class RenderedSet:
-    """A file of rendered clips as tensors, but those where BlazePose found the body in less than 60% of the frames."""
+    """Rendered clips as tensors, but those where BlazePose found the body in less than 60% of the frames."""
 
-    def __init__(self, path: Path, truth: Truth) -> None:
-        data = np.load(path)
+    def __init__(self, paths: Sequence[Path], truth: Truth) -> None:
+        """`paths` of one or several sets with clips of one length, one after the other."""
+        sets = [dict(np.load(path)) for path in paths]
+        data = {key: np.concatenate([one[key] for one in sets]) for key in sets[0]}
         keep = data["found"].mean(1) >= 0.6
         self.categories: list[str] = data["category"][keep].tolist()
         found = data["found"][keep]
@@ -119,7 +122,7 @@ def fill_gaps(values: np.ndarray, found: np.ndarray) -> np.ndarray:
 class LiftingData:
     """Endless batches."""
 
-    def __init__(self, motion: Path, rendered: Path, seed: int, *, held_back: int = 120) -> None:
+    def __init__(self, motion: Path, rendered: Sequence[Path], seed: int, *, held_back: int = 120) -> None:
         self.body = load_default_body()
         self.truth = Truth(self.body)
         self.motion = MotionBank(motion, test=False)

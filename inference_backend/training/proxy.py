@@ -31,8 +31,8 @@ class ProxyTraining:
 
     motion: Path
     """The packed motion."""
-    rendered: Path
-    """The rendered training clips."""
+    rendered: tuple[Path, ...]
+    """The rendered training sets; the last clips of the last one are held back."""
     out: Path
     """The weight file to write; the checkpoint lies beside it."""
     minutes: float = 25.0

@@ -1,17 +1,20 @@
 """Rendered clips with exact truth, seen by the real BlazePose: the noise bank, the training pairs and the test set.
 
     python -m inference_backend train render --clips 2000 --frames 32      # the training subjects
-    python -m inference_backend train render --test --clips 240 --frames 48
+    python -m inference_backend train render --set tilted --clips 1000 --frames 32
+    python -m inference_backend train render --set more --clips 1000 --frames 32
+    python -m inference_backend train render --set test --clips 240 --frames 48
 
 Clips are made in chunks of 20, each a file, so that it goes on where it was stopped and several processes share it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,11 +26,32 @@ from ..raster import project
 from ..tracking import overlaps
 from .appearance import Wardrobe
 from .cameras import sample_betas, sample_view
-from .sequences import MotionBank, widen
+from .sequences import TILTED, MotionBank, widen
 
 CHUNK = 20
 LONG_SIDE = 480
 ASPECTS = ((9, 16), (3, 4), (1, 1), (4, 3), (16, 9))
+
+
+@dataclass(frozen=True)
+class RenderSet:
+    """A set of clips with a name."""
+
+    seed: int
+    """Of its first chunk."""
+    test: bool = False
+    """Held-out subjects, as they moved, instead of widened motion of the others."""
+    tilted: float = TILTED
+    """The share of widened motion that leans, lies or stands on its head."""
+
+
+SETS: Final[Mapping[str, RenderSet]] = {
+    "train": RenderSet(0),
+    "test": RenderSet(100_000, test=True),
+    "tilted": RenderSet(200_000, tilted=0.6),
+    "more": RenderSet(300_000),
+}
+"""What can be rendered: nobody is in two of them. The trainings take several training sets."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +67,17 @@ class RenderJob:
     frames: int
     """Frames a clip, at 30 frames/s."""
     test: bool
-    """Held-out subjects, as they moved, instead of widened motion of the others."""
+    """As in `RenderSet`."""
+    tilted: float
+    """As in `RenderSet`."""
 
 
-def render_all(motion: Path, folder: Path, clips: int, frames: int, *, test: bool, workers: int = 2) -> Path:
-    """Makes every chunk that is missing, then packs them into one file, whose path is returned."""
+def render_all(motion: Path, folder: Path, name: str, clips: int, frames: int, *, workers: int = 2) -> Path:
+    """Makes every chunk of one of `SETS` that is missing, then packs them into one file, whose path is returned."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = "test" if test else "train"
+    kind = SETS[name]
     jobs = [
-        RenderJob(motion, folder / f"{name}_{i:04d}.npz", i + (100_000 if test else 0), frames, test)
+        RenderJob(motion, folder / f"{name}_{i:04d}.npz", kind.seed + i, frames, kind.test, kind.tilted)
         for i in range(-(-clips // CHUNK))
     ]
     todo = [job for job in jobs if not job.out.exists()]
@@ -83,7 +109,7 @@ def render_chunk(job: RenderJob) -> Path:
     bank = MotionBank(job.motion, test=job.test)
     motion = bank.windows(CHUNK, job.frames, (1.0, 1.0) if job.test else (0.7, 1.5), rng)
     if not job.test:
-        motion = widen(motion, bank.windows(CHUNK, job.frames, (0.7, 1.5), rng), rng)
+        motion = widen(motion, bank.windows(CHUNK, job.frames, (0.7, 1.5), rng), rng, tilted=job.tilted)
     aspects = [ASPECTS[k] for k in draw.integers(len(ASPECTS), size=CHUNK)]
     view = sample_view(motion, rng, picture_height=torch.tensor([h / max(w, h) for w, h in aspects]))
     betas = sample_betas(CHUNK, body.shape_count, rng)

@@ -71,7 +71,11 @@ class MotionBank:
         return Motion(rotations, root, clip)
 
 
-def widen(motion: Motion, other: Motion, rng: torch.Generator) -> Motion:
+TILTED = 0.15
+"""The share of windows in which `widen` leans, lays or turns the body over."""
+
+
+def widen(motion: Motion, other: Motion, rng: torch.Generator, *, tilted: float = TILTED) -> Motion:
     """What the database lacks: other arms on a trunk, straight legs, moving clavicles, tilted bodies, mirrors."""
     R, root = motion.rotations.clone(), motion.root
     batch, length = R.shape[:2]
@@ -93,7 +97,7 @@ def widen(motion: Motion, other: Motion, rng: torch.Generator) -> Motion:
 
     # Some of the windows are tilted: leaning, lying, upside down.
     tilt = torch.where(
-        torch.rand(batch, generator=rng) < 0.15,
+        torch.rand(batch, generator=rng) < tilted,
         torch.empty(batch).uniform_(10, 180, generator=rng),
         torch.empty(batch).uniform_(0, 6, generator=rng),
     ).deg2rad()
