@@ -164,3 +164,20 @@ def row_hashes(parameters: str, *arrays: NDArray[Any]) -> NDArray[np.uint64]:
             digest.update(np.ascontiguousarray(array[row]).tobytes())
         hashes[row] = max(1, int.from_bytes(digest.digest(), "little"))
     return hashes
+
+
+def target_hashes(
+    layers: str, offset: NDArray[Any], turn: NDArray[Any], stretch: NDArray[Any], strength: NDArray[Any]
+) -> NDArray[np.uint64]:
+    """`target_hash` of rows: what the target stack and the artist make of them.
+
+    Both sides of the wire count it: the add-on from its .blend, the backend when it makes the rows. Where they differ
+    the row is made again.
+
+    Args:
+        layers: the stack's parameters as canonical JSON.
+        offset: (n, 24, 3), turn: (n, 24, 4), stretch: (n, 24), strength: (n, 24): `targets.edits.Edits` of the rows.
+    """
+    # Micrometres: what is less is the curves' arithmetic, not an edit.
+    parts = offset, turn, stretch, strength
+    return row_hashes(layers, *(np.rint(np.asarray(part, np.float64) * 1e6).astype(np.int64) for part in parts))
