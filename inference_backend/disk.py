@@ -94,12 +94,13 @@ def replace_file(path: Path, data: bytes, size: int | None = None) -> None:
         _sync_folder(path.parent)
 
 
-def write_at(path: Path, offset: int, data: bytes | memoryview) -> None:
-    """Overwrite a part of an existing file and flush it to disk."""
+def write_at(path: Path, offset: int, data: bytes | memoryview, *, flush: bool = True) -> None:
+    """Overwrite a part of an existing file; `flush`: so that it survives a power cut."""
     with writing(path), path.open("r+b", buffering=0) as file:
         file.seek(offset)
         _write_all(file, data)
-        os.fsync(file.fileno())
+        if flush:
+            os.fsync(file.fileno())
 
 
 def _write_all(file: FileIO, data: bytes | memoryview) -> None:

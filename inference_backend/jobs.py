@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .errors import BadArgument
-from .progress import Meter, Progress
+from .edit_jobs import preview, recalibrate
+from .job_params import Context, read_params
+from .progress import Meter
 
 if TYPE_CHECKING:
     from .solve_preset import SolvePreset
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Context:
-    """How a job speaks with whoever asked for it."""
-
-    report: Callable[[Progress], None]
-    """Gets the progress."""
-    cancelled: Callable[[], bool]
-    """Whether to stop; to be asked at every step, as `Meter` does."""
-
 
 Method: TypeAlias = Callable[[Mapping[str, Any], Context], Mapping[str, Any]]
 """Parameters as they came over the wire, and the context → result as plain values."""
@@ -42,8 +28,8 @@ class ReconstructParams:
     """The take's folder."""
     people: str | int = "largest"
     """"largest", "all", or a person's place by size."""
-    height: float | None = None
-    """Metres; None: the preset's."""
+    height: float | tuple[float, ...] | None = None
+    """Metres; of each of all people by size where there are several; None: the preset's."""
     preset: str = "default"
     """A preset's name, or the path of a .toml file."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,13 +47,19 @@ class ReconstructParams:
     device: str | None = None
     """auto, cpu, cuda or mps; None: the preset's."""
 
-    def solve_preset(self) -> SolvePreset:
-        """The preset with what the parameters say otherwise. Raises PresetInvalid."""
+    def solve_preset(self) -> tuple[SolvePreset, tuple[float, ...]]:
+        """The preset with what the parameters say otherwise, and the height of each where there are several.
+
+        Raises PresetInvalid, BadArgument.
+        """
+        from .heights import with_heights
         from .presets import load_preset, override
 
-        given = {"height": self.height, "device": self.device}
-        values = {**self.settings, **{key: value for key, value in given.items() if value is not None}}
-        return override(load_preset(self.preset), values, "settings")
+        device = {} if self.device is None else {"device": self.device}
+        preset = override(load_preset(self.preset), {**self.settings, **device}, "settings")
+        height = () if self.height is None else self.height
+        heights = height if isinstance(height, tuple) else (height,)
+        return with_heights(preset, heights, str(self.people), "settings")
 
 
 @dataclass(frozen=True)
@@ -94,6 +86,8 @@ class FootageProxyParams:
     """The movie to write."""
     fps: float | None = None
     """As in `reconstruct`."""
+    if_needed: bool = False
+    """Write it only where Blender cannot show the clip as it is."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ class NoParams:
 def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     """Footage → take; goes on where an earlier job stopped. Result: {take: folder}."""
     job = read_params(ReconstructParams, params)
-    preset = job.solve_preset()
+    preset, heights = job.solve_preset()
     from .video import probe
 
     probe(job.clip, job.fps)  # a wrong path is told before the networks' library takes its seconds
@@ -115,8 +109,8 @@ def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any
 
     loading.stage("load", 1, 1)
     settings = ReconstructSettings(
-        clip=job.clip, out=job.out, preset=preset, people=str(job.people), start=job.start, end=job.end,
-        step=job.step, fps=job.fps, overwrite=job.overwrite,
+        clip=job.clip, out=job.out, preset=preset, people=str(job.people), heights=heights, start=job.start,
+        end=job.end, step=job.step, fps=job.fps, overwrite=job.overwrite,
     )  # fmt: skip
     return {"take": str(run(settings, context.report, context.cancelled))}
 
@@ -134,10 +128,16 @@ def render(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
 
 
 def footage_proxy(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    """The footage upright and at a constant rate, for Blender. Result: `ProxyInfo`'s fields, paths as text."""
-    job = read_params(FootageProxyParams, params)
-    from .footage_proxy import make_proxy
+    """The footage upright and at a constant rate, for Blender.
 
+    Result: `ProxyInfo`'s fields, paths as text; {path: None} where none was needed.
+    """
+    job = read_params(FootageProxyParams, params)
+    from .footage_proxy import make_proxy, needs_proxy
+    from .video import probe
+
+    if job.if_needed and needs_proxy(probe(job.clip, job.fps)) is None:
+        return {"path": None}
     info = make_proxy(job.clip, job.out, job.fps, context.report, context.cancelled)
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(info).items()}
 
@@ -162,43 +162,6 @@ def devices(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    method.__name__: method for method in (reconstruct, render, footage_proxy, models, devices)
+    method.__name__: method for method in (reconstruct, render, footage_proxy, recalibrate, preview, models, devices)
 }
 """Every job by its method's name."""
-
-
-def read_params(kind: type[T], params: Mapping[str, Any]) -> T:
-    """Parameters from the wire as a dataclass. Raises BadArgument for what is missing, unknown or of another type.
-
-    Paths must be absolute: the server runs in another folder than its client.
-    """
-    hints = typing.get_type_hints(kind)
-    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    for name in params:
-        if name not in known:
-            raise BadArgument(f"no parameter {name}", hint=f"Parameters: {', '.join(known) or 'none'}.", name=name)
-    values = {}
-    for name, entry in known.items():
-        if name in params:
-            values[name] = _value(name, hints[name], params[name])
-        elif entry.default is MISSING and entry.default_factory is MISSING:
-            raise BadArgument(f"the parameter {name} is missing", hint="Give it.", name=name)
-    return kind(**values)
-
-
-def _value(name: str, hint: Any, value: object) -> Any:
-    """A parameter's value in its own type."""
-    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for one in allowed:
-        if one is Path and isinstance(value, str) and Path(value).is_absolute():
-            return Path(value)
-        if one is float and type(value) in (int, float):
-            return float(value)  # type: ignore[arg-type]
-        if one in (int, str, bool, types.NoneType) and type(value) is one:
-            return value
-        if typing.get_origin(one) is Mapping and isinstance(value, Mapping):
-            return value
-        if typing.get_origin(one) is tuple and isinstance(value, list) and all(type(v) is str for v in value):
-            return tuple(value)
-    wanted = " or ".join("an absolute path" if one is Path else getattr(one, "__name__", str(one)) for one in allowed)
-    raise BadArgument(f"{name}: {value!r} is not {wanted}", hint="Correct the value.", name=name)

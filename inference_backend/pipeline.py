@@ -19,21 +19,23 @@ import torch
 from . import __version__
 from .body import load_default_body
 from .body_topology import topology
-from .calibration_weights import CalibrationWeights
 from .camera import Intrinsics, choose_intrinsics
 from .detections import DetectionStore
 from .devices import choose_device
 from .estimation import Estimation, estimate, frames_of, wanted
 from .generators.proxy import Proxy
+from .heights import UNTIL_PEOPLE, each, settings_with
 from .lifters.videopose3d import VideoPose3D
-from .presets import result_settings
 from .progress import Meter, Progress
+from .scene import on_one_floor
 from .sightings import Sighting, gather
-from .solve import PersonSolve, Solver
+from .solve import Solver
 from .solve_preset import SolvePreset
-from .stages import find_suspects, write_meshes, write_rest, write_streams, write_target
+from .stages import find_suspects, write_fit, write_meshes, write_rest, write_streams, write_target, write_world
+from .take_format import STAGES
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
+from .targets.parameters import Layers
 from .video import VideoSource, probe
 from .weights import REGISTRY, expected_sha256, model_path
 
@@ -52,6 +54,8 @@ class ReconstructSettings:
     """How to solve."""
     people: str = "largest"
     """"largest", "all", or a person's place by size as a number."""
+    heights: tuple[float, ...] = ()
+    """Metres, of each of all people by size, the largest first; none: the preset's for everyone."""
     start: int = 0
     """First frame."""
     end: int | None = None
@@ -80,13 +84,15 @@ def reconstruct(
     people = wanted(settings.people)
     focal = None if isinstance(preset.camera.focal, str) else float(preset.camera.focal)
     intrinsics = choose_intrinsics(info.width, info.height, focal_px=focal, metadata_focal_px=info.focal_length)
+    layers = Layers.off()
     body = load_default_body()
     surface = topology(body)
     asked = {name: getattr(settings, name) for name in ("people", "start", "end", "step", "fps")}
     with TakeWriter.create_or_resume(
         settings.out,
         clip=identify(settings.clip, fps=info.fps, width=info.width, height=info.height, rotation=info.rotation),
-        settings={**result_settings(preset), "clip": asked},
+        settings={**settings_with(preset, settings.heights), "layers": layers.values(), "clip": asked},
+        until_people=UNTIL_PEOPLE,
         body=BodyInfo(body.name, model_sha256("body"), body.vertex_count, len(surface.faces), len(surface.uvs)),
         weights={name: model_sha256(name) for name in MODELS},
         created_by=f"pchmr {__version__}",
@@ -103,37 +109,49 @@ def reconstruct(
                 writer.warn(warning)
             for name, array in vars(surface).items():
                 writer.write_array(name, array)
-            _solve(writer, found, intrinsics, preset, meter)
+            heights = each(settings.heights, preset, len(found.tracks))
+            _solve(writer, found, intrinsics, preset, heights, bool(settings.heights), layers, meter)
         store.clear()
         return writer.folder
 
 
 def _finished(writer: TakeWriter) -> bool:
     """Whether a job before this one did everything."""
-    return bool(writer.info.people) and all("suspects" in person.finished for person in writer.info.people)
+    return bool(writer.info.people) and all(STAGES[-1] in person.finished for person in writer.info.people)
 
 
-def _solve(writer: TakeWriter, found: Estimation, intrinsics: Intrinsics, preset: SolvePreset, meter: Meter) -> None:
+def _solve(
+    writer: TakeWriter,
+    found: Estimation,
+    intrinsics: Intrinsics,
+    preset: SolvePreset,
+    heights: tuple[float, ...],
+    given: bool,
+    layers: Layers,
+    meter: Meter,
+) -> None:
     """Both streams, target pose, calibration and suspects of everyone."""
     body, device = load_default_body(), choose_device(preset.device)
     # The fit is thousands of tiny operations: waking further threads for each costs more than they bring.
     torch.set_num_threads(1)
-    solver = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
-    weights = CalibrationWeights.load(model_path("calibration"))
+    networks = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
     sightings = gather(found.store.frames(), found.tracks, found.indices, found.times)
+    begun = [networks.of_height(height) for height in heights]
+    streams = [solver.look(one, intrinsics, meter.stage) for solver, one in zip(begun, sightings, strict=True)]
+    scene = on_one_floor(begun, streams, given, meter.stage)
     if not writer.info.people:
-        writer.set_people([_person(k, sighting, preset.height) for k, sighting in enumerate(sightings)])
+        tall = [solver.preset.height for solver in scene.solvers]
+        writer.set_people([_person(k, *one) for k, one in enumerate(zip(sightings, tall, strict=True))])
     writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
-    solves: list[PersonSolve] = []
-    for k, sighting in enumerate(sightings):
-        solve = solver.solve(sighting, intrinsics, meter.stage)
+    write_world(writer, scene.world)
+    for k, (sighting, solver, solve) in enumerate(zip(sightings, scene.solvers, scene.solves, strict=True)):
         write_streams(writer, k, sighting, solve)
         write_rest(writer, k, solver, solve)
-        solves.append(solve)
-    write_target(writer, solves, sightings, meter)
-    for k, (sighting, solve) in enumerate(zip(sightings, solves, strict=True)):
-        write_meshes(writer, k, solver, solve, weights, meter)
+        write_fit(writer, k, solve)
         find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
+    for k, (solver, solve) in enumerate(zip(scene.solvers, scene.solves, strict=True)):
+        target = write_target(writer, k, solve, layers, meter)
+        write_meshes(writer, k, solver, solve, target, meter)
 
 
 def _person(index: int, sighting: Sighting, height: float) -> PersonInfo:

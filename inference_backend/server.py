@@ -24,7 +24,8 @@ from . import __version__, protocol
 from .backlog import Backlog, Work
 from .cli.failures import named
 from .errors import BackendError, BadArgument, Cancelled, Internal, ProtocolMismatch
-from .jobs import METHODS, Context, Method
+from .job_params import Context
+from .jobs import METHODS, Method
 from .progress import Progress
 from .protocol import Failure, Hello, Malformed, Message, Reply, Request, Weights
 

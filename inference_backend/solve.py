@@ -6,8 +6,10 @@ by batch.
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,15 @@ from torch import Tensor
 from .body_model import BodyModel
 from .body_points import PointRig
 from .camera import Intrinsics
+from .cut_bodies import CUT_ERROR, SEEN, Completed, complete, stand_in
 from .fit import FitSettings, Fitted, Lifted, fit
+from .footing import Footing
 from .generators import MeshEstimate, MeshGenerator, Observation, Silhouettes
 from .lifters import LiftedPose, Lifter
-from .sightings import Sighting, mean_fps
+from .sightings import Sighting, joint_landmarks, mean_fps
+from .skeletons import JOINTS
 from .solve_preset import SolvePreset
-from .standing import standing
+from .standing import SOLES, standing
 from .streams import Clock, lift_clip, mesh_clip
 from .trajectory import fit_root
 
@@ -32,6 +37,40 @@ SHAPE_MASKS = 64
 
 Tick = Callable[[str, int, int], None]
 """Called with a stage of the take, finished frames, and frames in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """Both streams of one person over F frames, and what they are made of. Camera frame, metres."""
+
+    seen: Observation
+    """What was seen, in every frame."""
+    masks: Silhouettes
+    """What the shape is taken from."""
+    seconds: npt.NDArray[np.float64]
+    """(F,) times of the frames."""
+    betas: Tensor
+    """(10,) one shape for the take, of the subject's stature."""
+    lifted: LiftedPose
+    """The 3D pose stream as the lifter gives it."""
+    mesh: MeshEstimate
+    """The 3D mesh stream."""
+    path: Tensor
+    """(F, 3) the pelvis, its path smoothed."""
+    standing: Tensor
+    """(F, 4) how surely each of `standing.SOLES` stands still."""
+    whole: Completed | None = None
+    """What the picture's edge cuts off, where that was looked for."""
+
+    @property
+    def joints(self) -> Tensor:
+        """(F, 24, 3) the lifted joints on the smoothed path."""
+        return self.lifted.joints + (self.path - self.lifted.joints[:, 0])[:, None]
+
+    @property
+    def points(self) -> Tensor:
+        """(F, 11, 3) the lifted points on the smoothed path."""
+        return self.lifted.points + (self.path - self.lifted.joints[:, 0])[:, None]
 
 
 @dataclass(frozen=True)
@@ -59,48 +98,98 @@ class Solver:
         self.generator = generator
         self.preset = preset
 
-    def solve(self, sighting: Sighting, intrinsics: Intrinsics, tick: Tick) -> PersonSolve:
-        """Both streams of one person."""
-        points = torch.tensor(intrinsics.normalise(sighting.keypoints[..., :2]), dtype=torch.float32)
-        seen = Observation(points, torch.tensor(sighting.keypoints[..., 2]), torch.tensor(sighting.world))
-        return self.streams(seen, silhouettes(sighting), sighting.seconds, tick)
+    def of_height(self, height: float) -> Solver:
+        """The same networks and body for a person of another height, metres."""
+        other = copy.copy(self)
+        other.preset = replace(self.preset, height=height)
+        return other
 
-    def streams(
-        self, seen: Observation, masks: Silhouettes, seconds: npt.NDArray[np.float64], tick: Tick
-    ) -> PersonSolve:
+    def solve(self, sighting: Sighting, intrinsics: Intrinsics, tick: Tick) -> PersonSolve:
+        """Both streams and the target pose of one person, in no world."""
+        return self.target(self.look(sighting, intrinsics, tick), None, tick)
+
+    def look(self, sighting: Sighting, intrinsics: Intrinsics, tick: Tick) -> Streams:
+        """Both streams of one person. What the picture's edge cuts off is put where it likely is."""
+        whole = complete(sighting.keypoints, sighting.world, intrinsics.height)
+        points = torch.tensor(intrinsics.normalise(whole.keypoints[..., :2]), dtype=torch.float32)
+        seen = Observation(points, torch.tensor(whole.keypoints[..., 2]), torch.tensor(whole.world))
+        streams = self.streams(seen, silhouettes(sighting), sighting.seconds, tick)
+        return replace(streams, whole=whole)
+
+    def streams(self, seen: Observation, masks: Silhouettes, seconds: npt.NDArray[np.float64], tick: Tick) -> Streams:
         """Both streams from what was seen; `seconds` (F,) are the frames' times."""
         preset, count = self.preset, len(seconds)
-        clock = Clock.at(seconds, self.lifter.fps)
-        world = None if seen.world is None else clock.to_grid(seen.world)
-        steady = Observation(clock.to_grid(seen.points), clock.to_grid(seen.confidence), world)
+        clock, steady = self._steady(seen, seconds)
         lifted = lift_clip(self.lifter, steady, clock, preset.height, lambda n: tick("lift", min(n, count), count))
         betas = self.generator.shape(masks, preset.height)
         mesh = mesh_clip(self.generator, steady, clock, betas)
-        return PersonSolve(betas, lifted, mesh, self._target(betas, lifted, seen, seconds, tick))
+        fps, path = mean_fps(seconds), lifted.joints[:, 0]
+        if preset.trajectory.enabled:
+            certain = seen.confidence[:, 23:25].mean(1)
+            path = torch.tensor(fit_root(path.numpy(), certain.numpy(), fps), dtype=torch.float32)
+        still = standing(seen.points, seen.confidence, fps)
+        return Streams(seen, masks, seconds, betas, lifted, mesh, path, still)
 
-    def _target(
-        self, betas: Tensor, lifted: LiftedPose, seen: Observation, seconds: npt.NDArray[np.float64], tick: Tick
-    ) -> Fitted:
-        """The target pose: the path smooth in depth, bone lengths of the take's shape, standing feet at rest."""
-        preset, count = self.preset, len(seconds)
-        fps = mean_fps(seconds)
+    def resized(self, streams: Streams, scale: float) -> Streams:
+        """The streams of a person who is `scale` times as tall as they were made for: this solver's height."""
+        lifted = streams.lifted
+        clock, steady = self._steady(streams.seen, streams.seconds)
+        betas = self.generator.shape(streams.masks, self.preset.height)
+        return replace(
+            streams,
+            betas=betas,
+            lifted=LiftedPose(
+                lifted.joints * scale, lifted.points * scale, lifted.rotations, lifted.log_error + math.log(scale)
+            ),
+            mesh=mesh_clip(self.generator, steady, clock, betas),
+            path=streams.path * scale,
+        )
+
+    def upright(self, streams: Streams, up: npt.NDArray[np.float64]) -> Streams:
+        """The streams with legs that the picture's foot cuts off as they are in other frames. Shape: up (3,)."""
+        whole, lifted = streams.whole, streams.lifted
+        if whole is None or not whole.cut.any():
+            return streams
+        poses = streams.joints, streams.points, lifted.rotations
+        arrays = [t.double().numpy() for t in (*poses, streams.seen.points)]
+        made = stand_in(arrays[0], arrays[1], arrays[2], whole, arrays[3], up)
+        joints, points, rotations = (torch.tensor(array, dtype=torch.float32) for array in made)
+        unseen = torch.tensor(whole.cut @ joint_landmarks().T > SEEN)
+        doubt = lifted.log_error.clamp_min(math.log(CUT_ERROR * self.preset.height))
+        log_error = torch.where(unseen, doubt, lifted.log_error)
+        return replace(streams, lifted=LiftedPose(joints, points, rotations, log_error), path=joints[:, 0])
+
+    def target(self, streams: Streams, footing: Footing | None, tick: Tick) -> PersonSolve:
+        """The target pose: bone lengths of the take's shape, standing feet at rest, and on the floor if it is known."""
+        preset, count, lifted = self.preset, len(streams.seconds), streams.lifted
         settings = FitSettings(
             iterations=preset.fit.iterations if preset.fit.enabled else 0,
             reprojection=preset.fit.reprojection,
             smoothness=preset.fit.smoothness,
             contact=preset.fit.contact,
+            floor=preset.fit.floor,
         )
-        place = lifted.joints[:, 0]
-        if preset.trajectory.enabled:
-            certain = seen.confidence[:, 23:25].mean(1)
-            place = torch.tensor(fit_root(place.numpy(), certain.numpy(), fps), dtype=torch.float32)
-        shift = (place - lifted.joints[:, 0])[:, None]
-        still = standing(seen.points, seen.confidence, fps)
         wanted = Lifted(
-            lifted.joints + shift, lifted.points + shift, lifted.rotations, lifted.log_error,
-            seen.points, seen.confidence, still,
+            streams.joints, streams.points, lifted.rotations, lifted.log_error,
+            streams.seen.points, streams.seen.confidence, streams.standing,
         )  # fmt: skip
-        return fit(self.rig, self.rig_seen, betas, wanted, fps, settings, lambda n: tick("target", n, count))
+        fitted = fit(
+            self.rig, self.rig_seen, streams.betas, wanted, mean_fps(streams.seconds), settings,
+            lambda n: tick("target", n, count), footing,
+        )  # fmt: skip
+        return PersonSolve(streams.betas, lifted, streams.mesh, fitted)
+
+    def sole_clearance(self, betas: Tensor) -> Tensor:
+        """How high each of `standing.SOLES`, where the estimator sees it, is above the floor. Shape: (10,) → (4,)."""
+        flat = torch.eye(3).expand(1, len(JOINTS), 3, 3)
+        _, landmarks, _ = self.rig_seen.pose(flat, betas[None])
+        return landmarks[0, list(SOLES), 1] - self.body.rest(betas[None])[0][0, :, 1].min()
+
+    def _steady(self, seen: Observation, seconds: npt.NDArray[np.float64]) -> tuple[Clock, Observation]:
+        """What was seen, on the networks' clock."""
+        clock = Clock.at(seconds, self.lifter.fps)
+        world = None if seen.world is None else clock.to_grid(seen.world)
+        return clock, Observation(clock.to_grid(seen.points), clock.to_grid(seen.confidence), world)
 
     def mesh_vertices(self, solve: PersonSolve, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
         """Vertices (n, N, 3), joints (n, 24, 3) and translation (n, 3) of the mesh stream in frames [start, stop)."""

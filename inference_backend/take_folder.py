@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from .disk import TEMPORARY, writing
 from .errors import OutputNotWritable, TakeMismatch
 from .take_format import ARRAYS
-from .take_info import JSON_NAME, TakeInfo
+from .take_info import JSON_NAME, TakeInfo, settings_hash
 
 LOCK_NAME: Final = "take.lock"
 
@@ -53,6 +54,12 @@ def refuse_other(folder: Path, there: TakeInfo, asked: TakeInfo) -> None:
         )
 
 
+def adopt(there: TakeInfo, asked: TakeInfo, keys: Collection[str]) -> TakeInfo:
+    """The take's record with the settings of these dotted keys as they are asked for."""
+    settings = _adopted(there.settings, asked.settings, keys, "")
+    return replace(there, settings=settings, settings_hash=settings_hash(settings))
+
+
 def clear(folder: Path) -> None:
     """Delete a take's files, and only those. `take.json` goes first, so that a kill leaves leftovers and no take."""
     with writing(folder):
@@ -90,6 +97,17 @@ def _expected(entry: Path) -> bool:
     if name.startswith(".") or name in _OF_THE_SYSTEM or _PERSON.fullmatch(name):
         return True
     return name.removesuffix(TEMPORARY) in {JSON_NAME, LOCK_NAME, *(f"{array}.npy" for array in ARRAYS)}
+
+
+def _adopted(there: Mapping[str, Any], asked: Mapping[str, Any], keys: Collection[str], prefix: str) -> dict[str, Any]:
+    found = dict(there)
+    for key, new in asked.items():
+        old = there.get(key)
+        if f"{prefix}{key}" in keys:
+            found[key] = new
+        elif isinstance(old, Mapping) and isinstance(new, Mapping):
+            found[key] = _adopted(old, new, keys, f"{prefix}{key}.")
+    return found
 
 
 def _differences(there: Mapping[str, Any], asked: Mapping[str, Any], prefix: str) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-STAGES: Final = ("estimate", "lift", "mesh", "target", "calibrate", "suspects")
+STAGES: Final = ("estimate", "lift", "mesh", "fit", "suspects", "target", "calibrate")
 """What makes the arrays, in the order of the pipeline. Progress is kept per person and stage."""
 
 SYMBOLS: Final = {"J": 24, "K": 33, "P": 11, "C": 6}
@@ -86,8 +86,8 @@ _ROWS: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], .
     ("seconds", "estimate", ("F",), "<f8", "s", "footage", "time of the frame; its rate may vary"),
     ("keypoints_2d", "estimate", ("F", "K", 3), "<f4", "px, 0-1", "upright image", "x, y, confidence by landmark"),
     ("world_landmarks", "estimate", ("F", "K", 3), "<f4", "m", "hips, camera's axes", "the estimator's 3D landmarks"),
-    ("joints_lifted", "lift", ("F", "J", 3), "<f4", "m", _CAM, "the lifter's joints: start of the target stack"),
-    ("points_lifted", "lift", ("F", "P", 3), "<f4", "m", _CAM, "the lifter's extra points: start of the target stack"),
+    ("joints_lifted", "lift", ("F", "J", 3), "<f4", "m", _CAM, "the lifter's joints"),
+    ("points_lifted", "lift", ("F", "P", 3), "<f4", "m", _CAM, "the lifter's extra points"),
     ("visibility_joints", "lift", ("F", "J"), "<f4", "0-1", "", "how well each joint was seen"),
     ("log_error", "lift", ("F", "J"), "<f4", "ln m", "", "log of the error the lifter expects of itself"),
     ("pose", "mesh", ("F", "J", 3), "<f4", "rad", "parent joint; root: camera", "the mesh stream's pose as axis-angle"),
@@ -97,8 +97,14 @@ _ROWS: Final[tuple[tuple[str, str, tuple[str | int, ...], str, str, str, str], .
     ("translation", "mesh", ("F", 3), "<f4", "m", _CAM, "added to the body of `pose`, `betas`: gives `vertices_hmr`"),
     ("joints_hmr", "mesh", ("F", "J", 3), "<f4", "m", _CAM, "joints of the mesh stream"),
     ("vertices_hmr", "mesh", ("F", "N", 3), "<f4", "m", _CAM, "vertices of the mesh stream"),
+    ("pose_fitted", "fit", ("F", "J", 3), "<f4", "rad", "parent joint; root: camera", "the skeleton that was fitted"),
+    ("root_fitted", "fit", ("F", 3), "<f4", "m", _CAM, "its pelvis: with `pose_fitted` the start of the target stack"),
+    ("joints_base", "target", ("F", "J", 3), "<f4", "m", _CAM, "the target stack's pose before the artist's edits"),
+    ("rotations_base", "target", ("F", "J", 4), "<f4", "1", "parent joint; root: camera", "its skeleton: w, x, y, z"),
     ("joints_target", "target", ("F", "J", 3), "<f4", "m", _CAM, "the target pose: top of the target stack"),
     ("points_target", "target", ("F", "P", 3), "<f4", "m", _CAM, "what turns head, hands and feet"),
+    ("twist_target", "target", ("F", "J"), "<f4", "rad", "own bone", "the artist's turns of limbs about themselves"),
+    ("strength", "target", ("F", "J"), "<f4", "0-1", "", "0 keeps the mesh stream's rotation, 1 takes the target's"),
     ("target_hash", "target", ("F",), "<u8", "1", "", "what the target row was made from; 0: make it again"),
     ("vertices", "calibrate", ("F", "N", 3), "<f4", "m", _CAM, "the calibrated mesh"),
     ("joints", "calibrate", ("F", "J", 3), "<f4", "m", _CAM, "the calibrated mesh's joints"),

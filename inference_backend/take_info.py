@@ -21,7 +21,7 @@ from .errors import TakeCorrupt, TakeVersion
 from .footage_files import fingerprint
 
 FORMAT: Final = "pchmr-take"
-VERSION: Final = 2
+VERSION: Final = 3
 """Readers and writers of another version refuse the take."""
 
 JSON_NAME: Final = "take.json"

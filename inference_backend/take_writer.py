@@ -18,7 +18,7 @@ One process writes at a time (`folder_lock.py`), any number read. Two jobs of th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from .disk import replace_file, require_space, write_at, writing
 from .folder_lock import FolderLock
 from .take import Take, array_path, open_take, read_header
-from .take_folder import LOCK_NAME, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
+from .take_folder import LOCK_NAME, adopt, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
 from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec
 from .take_info import (
     FORMAT,
@@ -70,6 +70,7 @@ class TakeWriter:
         body: BodyInfo,
         weights: Mapping[str, str],
         created_by: str,
+        until_people: Collection[str] = (),
         overwrite: bool = False,
     ) -> TakeWriter:
         """Begin a take, or go on with the one of the same footage, settings, body and weights.
@@ -81,6 +82,8 @@ class TakeWriter:
             body: the body model.
             weights: sha256 of each model, by its role.
             created_by: program and version.
+            until_people: dotted keys of settings that may change as long as the take does not know its people, since
+                nothing in it depends on them before.
             overwrite: delete the take that is there, whatever is in it.
 
         Raises:
@@ -103,11 +106,13 @@ class TakeWriter:
                 writer._commit(new)
                 return writer
             info = open_take(folder).info
-            refuse_other(folder, info, new)
+            adopted = info if info.people else adopt(info, new, until_people)
+            refuse_other(folder, adopted, new)
             remove_temporaries(folder)
             writer = cls(folder, info, lock, resumed=True)
-            if info.clip != clip:  # the same footage at another place
-                writer._commit(replace(info, clip=clip))
+            adopted = replace(adopted, clip=clip)  # the same footage, maybe at another place
+            if adopted != info:
+                writer._commit(adopted)
             return writer
         except BaseException:
             lock.release()
@@ -190,6 +195,13 @@ class TakeWriter:
         if end > done:
             arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
             self._commit_person(replace(info, done={**info.done, stage: end}, arrays=arrays))
+
+    def invalidate(self, person: int, stage: str, start: int, stop: int) -> None:
+        """Say that rows of a derived stage are to be made again: what they are made from changes."""
+        hashes = ARRAYS[HASH_OF_STAGE[stage]]
+        if not 0 <= start < stop <= self._person(person).done.get(stage, 0):
+            raise ValueError(f"rows {start} to {stop} of stage {stage} are not made yet")
+        self._write(self._person(person), hashes.name, start, np.zeros(stop - start, hashes.dtype))
 
     def write_array(self, name: str, value: ArrayLike, person: int | None = None) -> None:
         """Write an array that has no row a frame; `person` is its owner, or None for arrays of the take."""

@@ -16,7 +16,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "build" / "types"
-ADDON: Final = ("core", "backend", "activities", "constants", "installation", "problems")
+ADDON: Final = ("core", "backend", "activities", "constants", "installation", "problems", "steps")
 """The folders and modules of pchmr_blender without bpy."""
 
 
@@ -30,13 +30,14 @@ def main() -> int:
     for name in ADDON:
         kind = "-p" if (ROOT / "pchmr_blender" / name).is_dir() else "-m"
         product += [kind, f"pchmr.pchmr_blender.{name}"]
-    return mypy(product, FOLDER) or mypy(["--explicit-package-bases", "tools"], ROOT / "tools")
+    return mypy(product, FOLDER) or mypy(["--explicit-package-bases", "tools"], ROOT / "tools", FOLDER)
 
 
-def mypy(targets: list[str], search: Path) -> int:
+def mypy(targets: list[str], *search: Path) -> int:
     """Run mypy with the settings of pyproject.toml; its exit code."""
     command = [sys.executable, "-m", "mypy", *targets]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "MYPYPATH": str(search)}, check=False).returncode
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join(map(str, search))}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def covered(keys: ArrayLike, values: ArrayLike, rest: ArrayLike) -> list[tuple[f
     frames = np.asarray(keys, np.float64)
     if not len(frames):
         return []
-    away = (np.abs(np.asarray(values, np.float64).reshape(len(frames), -1) - rest) > 1e-6).any(1)
+    off = np.asarray(values, np.float64).reshape(len(frames), -1) - np.asarray(rest, np.float64)
+    away = np.asarray((np.abs(off) > 1e-6).any(axis=1))
     edges = np.concatenate([[-np.inf], frames, [np.inf]])
     spans: list[tuple[float, float]] = []
     for i, is_away in enumerate(away):

@@ -62,6 +62,16 @@ def test_parts_cover_wide_and_tall_images():
     assert [roi.cy for roi in parts(720, 1280)] == pytest.approx([360, 640, 920])
 
 
+def test_finer_parts_cover_both_ways():
+    fine = parts(1280, 720, 0.5, 0.5)
+    assert {roi.size for roi in fine} == {360.0}
+    assert sorted({roi.cy for roi in fine}) == pytest.approx([180, 360, 540])
+    columns = sorted({roi.cx for roi in fine})
+    assert (columns[0], columns[-1]) == (180, 1100)
+    assert np.diff(columns).max() <= 180
+    assert parts(300, 300, 1.0, 0.5) == []
+
+
 def test_weighted_nms_matches_the_slow_twin():
     rng = np.random.default_rng(1)
     corner = rng.uniform(0, 1, (40, 2))

@@ -7,7 +7,7 @@ import pytest
 
 from inference_backend.estimators import FramePoses
 from inference_backend.estimators.blazepose import BlazePoseSettings, Run
-from inference_backend.estimators.blazepose_detector import Roi
+from inference_backend.estimators.blazepose_detector import FINE, FINE_STEP, Roi, parts
 from inference_backend.estimators.blazepose_landmarks import PoseLandmarks
 from inference_backend.estimators.blazepose_runs import (
     RUN_FRAMES,
@@ -38,8 +38,6 @@ class Detector:
     def detect(self, image, window=None):
         rois = [Roi(x, y, 1.25 * HEIGHT, 0.0, 0.9) for x, y, _ in standing(image)]
         return [roi for roi in rois if window is None or abs(roi.cx - window.cx) < window.size / 2]
-
-    search = detect
 
 
 class Model:
@@ -116,6 +114,88 @@ def test_two_tracks_on_one_person_become_one():
 
 def test_no_more_than_the_settings_allow():
     assert numbers(follow([frame((100, 200), (300, 200), (500, 200))], max_people=2)) == [[0, 1]]
+
+
+class Nearsighted(Detector):
+    """Finds people only in windows that they fill well enough; in the whole frame something large that is nobody."""
+
+    def __init__(self, window=np.inf):
+        self.window, self.windows = window, []
+
+    def detect(self, image, window=None):
+        if window is None:
+            return [Roi(450, 200, 900.0, 0.0, 0.6)]
+        self.windows.append(window.size)
+        return super().detect(image, window) if window.size <= self.window else []
+
+
+def nearsighted(frames, window=np.inf):
+    detector = Nearsighted(window)
+    run = Run(detector, Model(), BlazePoseSettings(detect_every=4))
+    return [run.step(k, image) for k, image in enumerate(frames)], detector
+
+
+def test_something_large_that_is_nobody_does_not_keep_from_looking_closer():
+    poses, _ = nearsighted([frame((100, 200), (600, 200))] * 2)
+    assert sorted(numbers(poses)[0]) == [0, 1]
+
+
+@pytest.mark.parametrize(("large", "looks"), [(0.1, False), (2.0, True)])
+def test_somebody_large_keeps_from_looking_closer(monkeypatch, large, looks):
+    class Logging(Detector):
+        windows = 0
+
+        def detect(self, image, window=None):
+            self.windows += window is not None
+            return super().detect(image, window)
+
+    monkeypatch.setattr("inference_backend.estimators.blazepose.LARGE", large)
+    run = Run(detector := Logging(), Model(), BlazePoseSettings())
+    assert numbers([run.step(0, frame((100, 200)))]) == [[0]]
+    assert (detector.windows > 0) is looks
+
+
+def test_a_run_looks_closest_at_its_start_where_everyone_is_small():
+    """Only half a frame's side is near enough, but one person is found at once."""
+    both, shorter = [frame((100, 200), (600, 200))] * 6, 400
+    poses, detector = nearsighted(both, window=0.7 * shorter)
+    assert numbers(poses)[0] == []  # nobody at all was found from further away, so the picture may well be empty
+    assert min(detector.windows) == shorter
+
+    class One(Nearsighted):
+        """Sees the first person from anywhere."""
+
+        def detect(self, image, window=None):
+            found = super().detect(image, window)
+            return found + [roi for roi in Detector().detect(image, window) if roi.cx < 300 and window is not None]
+
+    run = Run(one := One(0.7 * shorter), Model(), BlazePoseSettings(detect_every=4))
+    poses = [run.step(k, image) for k, image in enumerate(both)]
+    assert sorted(numbers(poses)[0]) == [0, 1]
+    fine = sum(size < shorter for size in one.windows)
+    assert fine == len(parts(900, 400, FINE, FINE_STEP))  # at the start alone
+
+
+def test_somebody_new_and_unsure_is_looked_at_again():
+    class Unsure(Model):
+        """Is surer of whom it looks at the second time, until the third."""
+
+        def __init__(self):
+            self.looks = 0
+
+        def __call__(self, image, roi, with_mask=True):
+            pose = super().__call__(image, roi, with_mask)
+            self.looks += 1
+            return pose and replace(pose, presence=min(0.92 + 0.03 * self.looks, 1.0))
+
+    run = Run(Detector(), model := Unsure(), BlazePoseSettings())
+    (one,) = run.step(0, frame((100, 200))).people
+    assert model.looks == 3
+    assert one.presence == pytest.approx(1.0, abs=0.01)
+    run.step(1, frame((100, 200)))
+    assert model.looks == 4
+    run = Run(Detector(), Model(), BlazePoseSettings())
+    assert run.step(0, frame((100, 200))).people[0].presence == 1.0
 
 
 def test_masks_follow_the_clips_positions():

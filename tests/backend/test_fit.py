@@ -12,6 +12,7 @@ from inference_backend import fit as module
 from inference_backend.body import BodyModel, load_default_body
 from inference_backend.body_points import PointRig
 from inference_backend.fit import CHILD, FitSettings, Fitted, Lifted, aligned_rotations, fit, posed
+from inference_backend.footing import Footing
 from inference_backend.geometry import angle_between, axis_angle_to_matrix
 from inference_backend.skeletons import BONES, PARENTS, POINT_LANDMARKS, POINTS
 
@@ -160,7 +161,9 @@ def test_windows_are_blended_along_a_line(monkeypatch, rigs: tuple[PointRig, Poi
     betas, _, lifted = moving(rigs, 150)
     starts: list[int] = []
 
-    def number(rig: PointRig, betas: Tensor, part: Lifted, fps: float, settings: FitSettings) -> tuple[Tensor, Tensor]:
+    def number(
+        rig: PointRig, betas: Tensor, part: Lifted, fps: float, settings: FitSettings, footing: Footing | None
+    ) -> tuple[Tensor, Tensor]:
         frames, k = len(part.joints), len(starts)
         starts.append(k)
         turn = torch.zeros(frames, 24, 3)

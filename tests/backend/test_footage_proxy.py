@@ -15,50 +15,15 @@ from inference_backend.cli import main
 from inference_backend.errors import BadArgument, Cancelled, ClipNotFound, OutputNotWritable
 from inference_backend.footage_proxy import make_proxy, needs_proxy, proxy_rate
 from inference_backend.frame_rates import likely_rate, runs_evenly
+from inference_backend.jobs import METHODS, Context
 from inference_backend.numbered_images import first_number
 from inference_backend.video import VideoSource, probe, read
 
-WIDTH, HEIGHT, RATE = 64, 48, 30
-CLOCKWISE, HALF, MIRROR = (0, 1, -1, 0), (-1, 0, 0, -1), (-1, 0, 0, 1)
+from .phone_clips import CLOCKWISE, HEIGHT, RATE, WIDTH, make, picture, turn
+
+HALF, MIRROR = (-1, 0, 0, -1), (-1, 0, 0, 1)
 TURNED = "its picture is stored turned by {}°"
 UNNUMBERED = "its images are not numbered one after the other"
-
-
-def picture(index: int, size: tuple[int, int]) -> np.ndarray:
-    """Grey by index, the upper left quarter red."""
-    width, height = size
-    image = np.full((height, width, 3), 6 * index, np.uint8)
-    image[: height // 2, : width // 2] = (250, 10, 10)
-    return image
-
-
-def make(path: Path, count: int = 12, times: list[int] | None = None, size=(WIDTH, HEIGHT), **codec) -> Path:
-    """A movie; `times` in ms give a variable rate."""
-    unit = Fraction(1, 1000) if times else Fraction(1, RATE)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.codec_context.max_b_frames = 0
-        if times:
-            stream.codec_context.time_base = unit
-        for name, value in codec.items():
-            setattr(stream.codec_context, name, value)
-        for index in range(count):
-            frame = av.VideoFrame.from_ndarray(picture(index, size), format="rgb24")
-            frame.pts, frame.time_base = (times[index] if times else index), unit
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
-def turn(path: Path, matrix: tuple[int, int, int, int]) -> Path:
-    """Write a display matrix into the mp4 track header (ISO/IEC 14496-12, 8.3.2), as phones do."""
-    a, b, c, d = (v * 65536 for v in matrix)
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 44
-    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(data)
-    return path
 
 
 def images(folder: Path, names: list[str]) -> Path:
@@ -120,6 +85,12 @@ def test_a_varying_rate_shows_the_nearest_frame_at_each_moment(tmp_path):
     assert proxy.frames == 27
     assert probe(proxy.path).variable is False
     assert probe(proxy.path).fps == 30
+
+
+def test_the_last_frame_is_shown_also_between_two_ticks(tmp_path):
+    clip = make(tmp_path / "phone.mp4", times=[*range(0, 320, 40), 700, 740, 780, 820])
+    proxy = make_proxy(clip, tmp_path / "proxy.mp4")
+    assert (proxy.fps, shown(proxy.path)[-3:]) == (25, [9, 10, 11])
 
 
 def test_even_rates_skip_and_double_nothing(tmp_path):
@@ -194,6 +165,30 @@ def test_a_damaged_frame_is_the_one_before_it(tmp_path):
     data[position : position + size] = b"\xff" * size
     clip.write_bytes(data)
     assert shown(make_proxy(clip, tmp_path / "proxy.mp4").path) == [0, 1, 2, 3, 4, 4, 6, 7, 8, 9, 10, 11]
+
+
+def test_it_can_be_jumped_about_in(tmp_path):
+    proxy = make_proxy(make(tmp_path / "a.mp4", count=40), tmp_path / "proxy.mp4")
+    with av.open(str(proxy.path)) as container:
+        keys = [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+    assert keys[0] == 0
+    assert max(np.diff([*keys, 40])) <= 12
+
+
+def test_the_backend_s_method_makes_it_where_it_is_needed(tmp_path):
+    def ask(clip, **params):
+        out = tmp_path / f"{clip.stem} proxy.mp4"
+        context = Context(lambda progress: None, lambda: False)
+        result = METHODS["footage_proxy"]({"clip": str(clip), "out": str(out), **params}, context)
+        assert out.exists() == (result["path"] is not None)
+        return result["path"] and Path(result["path"]).name
+
+    plain, phone = make(tmp_path / "plain.mp4"), turn(make(tmp_path / "phone.mp4"), CLOCKWISE)
+    uneven = make(tmp_path / "uneven.mp4", times=[40 * index + index % 3 * 15 for index in range(12)])
+    assert ask(plain, if_needed=True) is None
+    assert ask(plain) == "plain proxy.mp4"
+    assert ask(phone, if_needed=True) == "phone proxy.mp4"
+    assert ask(uneven, if_needed=True) == "uneven proxy.mp4"
 
 
 def test_errors_have_names(tmp_path):

@@ -129,6 +129,16 @@ def test_feet_that_swim_while_they_stand():
     assert len(faults.standing_speeds(points, detected, np.full(FRAMES, TALL), SECONDS)) == 0
 
 
+def test_which_feet_stand():
+    detected = np.zeros((FRAMES, len(LANDMARKS), 3))
+    detected[..., 2] = 0.8
+    detected[:, LANDMARKS.index("right_heel"), 0] = 300 * SECONDS
+    stands = faults.standing_feet(detected, np.full(FRAMES, TALL), SECONDS)
+    assert stands[3:-3, 0].all()
+    assert stands[:, 0].sum() == FRAMES - 6
+    assert not stands[:, 1].any()
+
+
 @pytest.mark.parametrize("frames", [1, 2])
 def test_shortest_clips(frames):
     detected, tall = np.ones((frames, 33, 3)), np.full(frames, TALL)
@@ -140,3 +150,4 @@ def test_shortest_clips(frames):
     ):
         assert found.tolist() == [False] * frames
     assert len(faults.standing_speeds(np.zeros((frames, 11, 3)), detected, tall, SECONDS[:frames])) == 0
+    assert not faults.standing_feet(detected, tall, SECONDS[:frames]).any()

@@ -102,6 +102,14 @@ def test_gather():
     assert np.array_equal(long.mask_squares[:, 0], 100 + 10 * long.mask_rows)
 
 
+def test_gather_of_somebody_under_several_numbers():
+    frames = [FramePoses(k, True, (person(0 if k < 4 else 7, 10 * k),) if k < 4 or k > 5 else ()) for k in range(10)]
+    joined = Track(0, np.array([0, 1, 2, 3, 6, 7, 8, 9]), np.zeros((8, 4), np.float32), 1.0, also=(7,))
+    (one,) = gather(frames, (joined,), np.arange(10), np.arange(10) / 30)
+    assert np.allclose(one.keypoints[:, 0, 0], 10 * np.arange(10))
+    assert (one.keypoints[:, 0, 2] > 0).tolist() == [True] * 4 + [False] * 2 + [True] * 4
+
+
 def test_gather_of_a_single_frame():
     sighting = gather([FramePoses(3, True, (person(0, 5),))], (track(0, [3]),), np.array([3]), np.array([0.1]))[0]
     assert sighting.keypoints.shape == (1, 33, 3)

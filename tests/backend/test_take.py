@@ -529,6 +529,26 @@ def test_other_work_is_refused(folder: Path, changed: dict, named: str) -> None:
     assert content(folder) == before
 
 
+def test_some_settings_may_change_until_the_people_are_known(folder: Path) -> None:
+    keys = ("height", "clip.people")
+    asked = {**SETTINGS, "clip": {"people": "all", "start": 0}}
+    begin(folder, settings={**asked, "height": [1.8, 1.7]}, until_people=keys).close()
+    with begin(folder, settings={**asked, "clip": {"people": "1", "start": 0}}, until_people=keys) as writer:
+        assert writer.resumed
+        assert writer.info.settings == {**asked, "clip": {"people": "1", "start": 0}}
+        assert open_take(folder).info.settings_hash == writer.info.settings_hash
+    with pytest.raises(TakeMismatch, match=r"clip\.start is 0, asked for is 5"):
+        begin(folder, settings={**asked, "clip": {"people": "1", "start": 5}}, until_people=keys)
+    with pytest.raises(TakeMismatch, match="fit"):
+        begin(folder, settings={**asked, "fit": {}}, until_people=keys)
+    with begin(folder, settings=asked, until_people=keys) as writer:
+        writer.set_people([PersonInfo(0, (0, 0, 1, 1), 0, F - 1, 1.7, F)])
+    before = content(folder)
+    with pytest.raises(TakeMismatch, match=r"height is 1\.7, asked for is \[1\.8, 1\.7\]"):
+        begin(folder, settings={**asked, "height": [1.8, 1.7]}, until_people=keys)
+    assert content(folder) == before
+
+
 def test_other_footage_is_refused(written: Path) -> None:
     other = written.parent / "other.mp4"
     other.write_bytes(b"other footage")

@@ -97,6 +97,58 @@ def test_what_is_hardly_a_person_is_dropped_where_people_are():
     assert [track.person for track in book((0, 60, 10, 0.8), (0, 60, 99, 0.9)).tracks(fps=30)] == [1, 0]
 
 
+def seen(found, person, frames, x, size=100.0):
+    """Somebody `size` px tall at x px in these frames."""
+    for frame in frames:
+        found.add(frame, person, np.array([x - 20, 200 - size, x + 20, 200], np.float32))
+
+
+def test_somebody_lost_and_seen_again_nearby_is_one_person():
+    found = TrackBook()
+    seen(found, 0, range(60), 100)
+    seen(found, 1, range(60, 100), 400)
+    seen(found, 2, range(90, 150), 200, size=120)  # a second later, a stature further
+    seen(found, 5, range(160, 200), 220)
+    tracks = found.tracks(fps=30)
+    assert [(track.person, track.also, track.start, track.end) for track in tracks] == [
+        (0, (2, 5), 0, 199), (1, (), 60, 99)
+    ]  # fmt: skip
+    assert len(tracks[0].frames) == 160
+    assert tracks[0].presence == 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "x", "size"),
+    [
+        (range(130, 200), 100, 100),  # too late
+        (range(66, 130), 400, 100),  # too far
+        (range(66, 130), 100, 300),  # too large
+        (range(40, 130), 100, 100),  # both are there
+    ],
+)
+def test_somebody_else_is_somebody_else(frames, x, size):
+    found = TrackBook()
+    seen(found, 0, range(60), 100)
+    seen(found, 1, frames, x, size)
+    assert len(found.tracks(fps=30)) == 2
+
+
+def test_the_nearest_goes_on():
+    found = TrackBook()
+    seen(found, 0, range(60), 100)
+    seen(found, 1, range(70, 110), 160)
+    seen(found, 2, range(72, 140), 110)
+    tracks = {track.person: track.also for track in found.tracks(fps=30)}
+    assert tracks == {0: (2,), 1: ()}
+
+
+def test_time_counts_where_only_every_third_frame_is_noted():
+    found = TrackBook()
+    seen(found, 0, range(0, 180, 3), 100)
+    seen(found, 1, range(240, 360, 3), 200)  # two thirds of a second of 90 frames a second
+    assert [track.also for track in found.tracks(fps=30)] == [(1,)]
+
+
 def test_frames_must_ascend():
     found = book((0, 5, 10, 1))
     with pytest.raises(ValueError, match="ascend"):

@@ -1,0 +1,169 @@
+"""The artist's edits: the last layer of the stack, row by row, and the drags that make them. Numpy only.
+
+An edit says where a joint should be, in the axes of its base rotation, and how a joint is turned. `apply_edits` finds
+the pose that does so with the bones' lengths; `drag` finds the edits of everything that follows a dragged joint.
+Edits are absolute: what hangs on an edited joint has edits of its own, so ends of limbs that have none stay where the
+base pose has them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeletons import JOINTS, JOINTS_MIRROR, PARENTS
+from . import quaternions
+from .chains import CHILDREN, LIMB_TIPS, PELVIS, TURNING, TWISTING
+from .dragging import Body
+from .edit_values import LARGEST, Drag, Edits, Mode, TargetPose, refused
+from .motion import SkeletonMotion, local_quaternions
+from .posing import Pose, pose_towards
+from .vectors import Array, transposed, turn_about, turned, unit
+
+__all__ = ["Drag", "Edits", "Mode", "TargetPose", "apply_edits", "drag"]
+
+_COUNT: Final = len(JOINTS)
+_TWISTING: Final = list(TWISTING)
+_TWIST_ENDS: Final = [CHILDREN[joint][0] for joint in TWISTING]
+_MIRROR: Final = np.diag([-1.0, 1.0, 1.0])
+_SAME: Final = 1e-9
+"""Metres, and entries of matrices, within which nothing has moved."""
+_STEADY: Final = 1e-6
+"""Radians of twist that are rounding."""
+
+
+def apply_edits(base: SkeletonMotion, edits: Edits) -> TargetPose:
+    """The pose that the artist wants. A row's result depends on that row alone; rows without an edit are the base's.
+
+    Raises:
+        ValueError: another number of edits than of frames.
+    """
+    if len(base) != len(edits):
+        raise ValueError(f"edits: found {len(edits)} rows, want {len(base)}")
+    rows = np.flatnonzero(edits.edited())
+    turned_base = base.globals()
+    joints = base.joints(turned_base)
+    root, rotations, twist = base.root, base.rotations, np.zeros((len(base), _COUNT))
+    if len(rows):
+        pose, twist[rows] = _posed(base.rest_joints, Pose(turned_base[rows], joints[rows]), edits, rows)
+        local = local_quaternions(pose.turned)
+        local *= np.where((local * rotations[rows]).sum(-1, keepdims=True) < 0, -1.0, 1.0)
+        root, rotations = root.copy(), rotations.copy()
+        root[rows], rotations[rows], joints[rows] = pose.joints[:, 0], local, pose.joints
+    return TargetPose(base.changed(root=root, rotations=rotations), joints, twist, edits.strength)
+
+
+def drag(base: SkeletonMotion, edits: Edits, drag: Drag) -> Edits:
+    """The edits after a drag, followers' included: joints that the drag does not move keep theirs bit by bit.
+
+    Args:
+        base: one frame of the base pose. edits: one row, as it was before the drag.
+
+    Raises:
+        ValueError: more than one frame.
+        BadArgument: a place further than `LARGEST` from the base pose.
+    """
+    if len(base) != 1 or len(edits) != 1:
+        raise ValueError(f"base, edits: found {len(base)} and {len(edits)} rows, want 1")
+    turned_base = base.globals()
+    start = Pose(turned_base, base.joints(turned_base))
+    pose, twist = _posed(base.rest_joints, start, edits, np.array([0]))
+    body = Body(pose.joints[0], pose.turned[0])
+    sides = [(drag.joint, False)]
+    if drag.mirror and JOINTS_MIRROR[drag.joint] != drag.joint:
+        sides.append((JOINTS_MIRROR[drag.joint], True))
+    for joint, mirrored in sides:
+        if drag.to is not None:
+            to = body.was[joint] + _displacement(drag, body, mirrored)
+            (body.stretch if drag.mode == "free" else body.move)(joint, to, children=drag.children, pins=drag.pins)
+        if drag.turn is not None:
+            by = _world_turn(drag, start, body, twist[0], base.rest_joints, mirrored)
+            body.turn(joint, by, children=drag.children, pins=drag.pins)
+    return _edits_of(base.rest_joints, start, edits, body)
+
+
+def _posed(rest_joints: Array, base: Pose, edits: Edits, rows: NDArray[np.intp]) -> tuple[Pose, Array]:
+    """The pose of some rows, and their twist (n, 24). `base` holds these rows alone."""
+    turn = edits.turn[rows]
+    wanted = base.joints + turned(base.turned, edits.offset[rows])
+    twist = np.zeros(turn.shape[:2])
+    twist[:, _TWISTING] = _twist(turn[:, _TWISTING], _bone_axes(rest_joints))
+    turns = quaternions.to_matrix(turn)
+    return pose_towards(base, rest_joints, wanted, turns, twist, edits.stretch[rows]), twist
+
+
+def _bone_axes(rest_joints: Array) -> Array:
+    """(T, 3) along the bone of each of `TWISTING`, rest frame."""
+    return unit(rest_joints[_TWIST_ENDS] - rest_joints[_TWISTING], np.array([0.0, 1.0, 0.0]))
+
+
+def _twist(turn: Array, axes: Array) -> Array:
+    """The part of turns about axes. Shape: (..., 4), (..., 3) → (...) radians, -π to π."""
+    half = np.arctan2((turn[..., 1:] * axes).sum(-1), turn[..., 0])
+    return np.asarray((2 * half + np.pi) % (2 * np.pi) - np.pi)
+
+
+def _displacement(drag: Drag, body: Body, mirrored: bool) -> Array:
+    """How far the drag leads its joint, or the other side's. Shape: (3,)."""
+    by = np.asarray(drag.to) - body.was[drag.joint]
+    if np.abs(by).max() > LARGEST:
+        raise refused(f"{JOINTS[drag.joint]} is moved by {np.abs(by).max():.0f} m")
+    across = body.was_turned[PELVIS][:, 0]
+    return np.asarray(by - 2 * (by @ across) * across if mirrored else by)
+
+
+def _world_turn(drag: Drag, base: Pose, body: Body, twist: Array, rest_joints: Array, mirrored: bool) -> Array:
+    """What turns the drag's joint in the world so that it gets the drag's turn, or the other side's likewise. (3, 3)"""
+    joint = JOINTS_MIRROR[drag.joint] if mirrored else drag.joint
+    wanted = quaternions.normalised(np.asarray(drag.turn))
+    if joint in TWISTING:
+        axes = _bone_axes(rest_joints)
+        angle = _twist(wanted, axes[_TWISTING.index(drag.joint)]) - twist[drag.joint]
+        bone = body.joints[CHILDREN[joint][0]] - body.joints[joint]
+        return turn_about(unit(bone, axes[0]), np.asarray(-angle if mirrored else angle))
+    now = body.turned[joint]
+    if not mirrored:
+        return np.asarray(_frames(base, body.turned)[joint] @ quaternions.to_matrix(wanted) @ now.T)
+    before = body.was_turned
+    change = before[drag.joint].T @ _frames(base, before)[drag.joint] @ quaternions.to_matrix(wanted)
+    turned_likewise: Array = now @ _MIRROR @ change @ _MIRROR @ now.T
+    return turned_likewise
+
+
+def _frames(base: Pose, rotations: Array) -> Array:
+    """What `Edits.turn` turns in: the base rotations, and the limbs' tips carried by their ends. Shape: (24, 3, 3)."""
+    frames: Array = base.turned[0].copy()
+    for tip in LIMB_TIPS:
+        end = PARENTS[tip]
+        frames[tip] = rotations[end] @ frames[end].T @ frames[tip]
+    return frames
+
+
+def _edits_of(rest_joints: Array, base: Pose, edits: Edits, body: Body) -> Edits:
+    """The edits that make the base pose that of `body`."""
+    offset, turn, stretch = edits.offset.copy(), edits.turn.copy(), edits.stretch.copy()
+    moved = np.abs(body.joints - body.was).max(-1) > _SAME
+    stretch[0, list(body.stretched)] = 1.0
+    stretch[0, moved & (stretch[0] > 0)] = 1.0  # their places are those they have now
+    written = moved.copy()
+    written[list(body.kept)] = True
+    away = turned(transposed(base.turned[0]), body.joints - base.joints[0])
+    offset[0, written] = away[written]
+    frames = _frames(base, body.turned)
+    before = _frames(base, body.was_turned)
+    for joint in TURNING:
+        local = frames[joint].T @ body.turned[joint]
+        if np.abs(local - before[joint].T @ body.was_turned[joint]).max() > _SAME:
+            turn[0, joint] = quaternions.from_matrix(local)
+    if body.spun:
+        pose, twist = _posed(rest_joints, base, Edits(offset, turn, stretch, edits.strength), np.array([0]))
+        axes = _bone_axes(rest_joints)
+        for joint in body.spun:
+            axis = axes[_TWISTING.index(joint)]
+            more = _twist(quaternions.from_matrix(pose.turned[0, joint].T @ body.turned[joint]), axis)
+            if abs(more) > _STEADY:
+                half = (twist[0, joint] + more) / 2
+                turn[0, joint] = [np.cos(half), *(np.sin(half) * axis)]
+    return Edits(offset, turn, stretch, edits.strength)

@@ -1,0 +1,76 @@
+"""Floor: soles that stand come to z = 0 and stop to drift, by a shift of the body; feet below the floor are lifted.
+
+The shift is smooth and keeps the body on its picture as far as it can (`floor_path.py`); what a foot does against the
+body is left to the layer of foot contact.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from ..skeletons import JOINTS
+from .chains import ANKLES, CHEST, HEAD, PELVIS, TOES
+from .contacts import detected_strips, standing_frames
+from .feet import Feet, Legs, with_legs
+from .floor_path import Standing, floor_shift, upright_cost, view_cost
+from .motion import Array, SkeletonMotion
+from .parameters import Floor, FootContact, Strip
+from .source import StackSource, sole_points
+from .vectors import turned
+
+_SEEN: Final = [PELVIS, CHEST, HEAD, *ANKLES]
+"""The joints whose picture the shift keeps."""
+_RESTING: Final = [
+    JOINTS.index(f"{side}_{part}") for part in ("knee", "wrist", "elbow", "hip") for side in ("left", "right")
+]
+_DEPTHS: Final = np.array([0.04, 0.04, 0.02, 0.02, 0.03, 0.03, 0.06, 0.06])
+"""Metres of flesh, at least, between each of `_RESTING` and the floor that it lies on."""
+
+
+def layer(
+    motion: SkeletonMotion, source: StackSource, settings: Floor, strips: tuple[Strip, ...] | None = None
+) -> SkeletonMotion:
+    """The motion on the floor.
+
+    Args:
+        strips: when heels and toes stand, where the artist says it; else they are detected.
+    """
+    if not settings.enabled or not settings.strength or not len(motion):
+        return motion
+    if strips is None:
+        strips = detected_strips(motion, source, FootContact())
+    feet = Feet.of(motion.rest_joints, source.sole_offsets)
+    joints = motion.joints()
+    cost = (view_cost if settings.keep_picture else upright_cost)(joints[:, _SEEN], source.camera)
+    soles = sole_points(motion, source.sole_offsets)
+    places = soles - np.array([0.0, 0.0, 1.0]) * feet.sole_heights[:, None]
+    stands = standing_frames(strips, source.seconds).astype(np.float64)
+    solid = np.concatenate([places[..., 2], joints[:, _RESTING, 2] - _DEPTHS], 1)
+    standing = Standing(places, stands, settings.drift, solid if settings.push_out else solid[:, :0])
+    shift = floor_shift(standing, cost, source.seconds, settings.smooth_seconds)
+    moved = motion.changed(root=motion.root + shift)
+    if settings.push_out:
+        moved = pushed_out(moved, feet)
+    return motion.blended(moved, settings.strength)
+
+
+def pushed_out(motion: SkeletonMotion, feet: Feet) -> SkeletonMotion:
+    """Feet that are below the floor, lifted onto it by their legs."""
+    rotations = motion.globals()
+    ankles, toes = motion.joints(rotations)[:, ANKLES], rotations[:, TOES]
+    foot = rotations[:, ANKLES]
+    lowest = foot_depth(ankles, foot, toes, feet)
+    ankles = ankles + np.maximum(-lowest, 0.0)[..., None] * np.array([0.0, 0.0, 1.0])
+    return with_legs(motion, Legs(motion.root, ankles, foot, toes))
+
+
+def foot_depth(ankles: Array, foot: Array, toes: Array, feet: Feet) -> Array:
+    """How high the lowest of heel, ball and toe tip is above where it stands; negative: below the floor.
+
+    Shape: (F, 2, 3), (F, 2, 3, 3) twice → (F, 2) metres.
+    """
+    ball = ankles + turned(foot, feet.ball)
+    points = np.stack([ankles + turned(foot, feet.heel), ball, ball + turned(toes, feet.tip)], 2)
+    return np.asarray((points[..., 2] - feet.heights).min(-1))

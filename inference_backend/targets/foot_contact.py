@@ -1,0 +1,153 @@
+"""Foot contact: feet that stand are held on their footprints by leg IK, heel and toe each in its own time.
+
+While both stand the foot is flat; while one does, the foot turns about it as it came, but not through the floor, on
+which the toes stay flat. Before and after, the foot is led there and let go. Where a leg is too short, the pelvis goes
+down.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from .chains import ANKLES, HIPS, KNEES, TOES
+from .contacts import strips_of
+from .feet import Feet, Legs, flat_rotation, with_legs, yaw_of
+from .floor import foot_depth
+from .footprints import Footprints, footprints
+from .motion import Array, SkeletonMotion
+from .parameters import SIDES, FootContact, Strip
+from .quaternions import between, from_matrix, to_matrix
+from .source import StackSource
+from .vectors import length, swing, turned
+
+_FIRM: Final = 1e-5
+"""A part that is held in full outweighs one that is not by this share."""
+_PIVOT: Final = np.radians(20.0)
+"""The toes follow a foot that turns on its ball beyond this."""
+_STRETCH: Final = 0.995
+"""Of its length that a leg may be straightened to by a lock, if it was not straighter before."""
+_LOWER_SECONDS: Final = 0.15
+"""Over this long the pelvis goes down and comes up."""
+_UP: Final = np.array([0.0, 0.0, 1.0])
+
+
+def layer(motion: SkeletonMotion, source: StackSource, settings: FootContact) -> SkeletonMotion:
+    """The motion with its feet held where they stand."""
+    if not settings.enabled or not settings.strength or not len(motion):
+        return motion
+    strips = [strip for strip in strips_of(motion, source, settings) if strip.locked]
+    if not strips:
+        return motion
+    return motion.blended(locked(motion, source, strips, settings), settings.strength)
+
+
+def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], settings: FootContact) -> SkeletonMotion:
+    """The feet held in the given strips, in full."""
+    feet = Feet.of(motion.rest_joints, source.sole_offsets)
+    rotations = motion.globals()
+    joints = motion.joints(rotations)
+    ankles, foot, toes = joints[:, ANKLES], rotations[:, ANKLES], rotations[:, TOES]
+    for side, name in enumerate(SIDES):
+        own = [strip for strip in strips if strip.side == name]
+        prints = footprints(own, ankles[:, side], foot[:, side], source.seconds, feet, side, settings.blend_seconds)
+        ankles[:, side], foot[:, side], toes[:, side] = _held(
+            ankles[:, side], foot[:, side], toes[:, side], prints, feet, side
+        )
+    loose = np.maximum(-foot_depth(ankles, foot, toes, feet), 0.0)
+    ankles = ankles + loose[..., None] * _UP
+    root = motion.root - _UP * _too_short(motion, joints, ankles, source.seconds, settings.lower_pelvis)[:, None]
+    return with_legs(motion, Legs(root, ankles, foot, toes))
+
+
+def _held(
+    ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: Feet, side: int
+) -> tuple[Array, Array, Array]:
+    """Ankle, foot and toes of one foot on its footprints. Shape: (F, 3), (F, 3, 3) twice."""
+    flat = flat_rotation(prints.yaw)
+    wanted = _corrected(foot, flat, prints.nearest[:, 2])
+    turned_foot = _above_floor(_towards(foot, wanted, prints.heel * prints.toe), prints, feet, side)
+    # Each part's correction, and none at all: the firmer the more it counts, one that is held in full alone.
+    total, moved = np.full((len(ankle), 1), 1 / (1 + _FIRM)), np.zeros_like(ankle)
+    for firm, offset, nearest in zip(
+        (prints.heel, prints.toe), (feet.heel[side], feet.ball[side]), prints.nearest.T[:2], strict=True
+    ):
+        weight = (firm / (1 - firm + _FIRM))[:, None]
+        now = ankle + turned(foot, offset)
+        off = (prints.ankle + turned(flat, offset) - now)[nearest]
+        total, moved = total + weight, moved + weight * (now + off - turned(turned_foot, offset) - ankle)
+    placed = ankle + moved / total
+    # Toes lie flat while they are held, and follow the foot where it turns on its ball.
+    aside = (yaw_of(turned_foot) - prints.yaw + np.pi) % (2 * np.pi) - np.pi
+    pivot = np.sign(aside) * np.maximum(np.abs(aside) - _PIVOT, 0.0)
+    carried = turned_foot @ foot.swapaxes(-1, -2) @ toes
+    flat_toes = _corrected(carried, flat_rotation(prints.yaw + pivot), prints.nearest[:, 1])
+    turned_toes = _towards(carried, flat_toes, prints.toe)
+    return placed, turned_foot, _toes_up(placed, turned_foot, turned_toes, prints, feet, side)
+
+
+def _corrected(rotation: Array, wanted: Array, nearest: NDArray[np.intp]) -> Array:
+    """Rotations turned as those of other frames are to be what is wanted there. Shape: (F, 3, 3) twice, (F,)."""
+    out: Array = (wanted @ rotation.swapaxes(-1, -2))[nearest] @ rotation
+    return out
+
+
+def _towards(rotation: Array, other: Array, share: Array) -> Array:
+    """From one rotation (share 0) to another (1). Shape: (F, 3, 3) twice, (F,)."""
+    if not share.any():
+        return rotation
+    turned_part = to_matrix(between(from_matrix(rotation), from_matrix(other), share))
+    return np.where((share > 0)[:, None, None], turned_part, rotation)
+
+
+def _above_floor(foot: Array, prints: Footprints, feet: Feet, side: int) -> Array:
+    """A foot that stands on heel or ball alone, turned so that the other is not below the floor. Shape: (F, 3, 3)."""
+    sole = turned(foot, feet.ball[side] - feet.heel[side])
+    level = feet.heights[side, 1] - feet.heights[side, 0]
+    below = np.maximum(level - sole[:, 2], 0.0) * prints.heel - np.maximum(sole[:, 2] - level, 0.0) * prints.toe
+    changed = below != 0
+    if not changed.any():
+        return foot
+    out = foot.copy()
+    out[changed] = _raised(sole[changed], below[changed]) @ foot[changed]
+    return out
+
+
+def _toes_up(ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: Feet, side: int) -> Array:
+    """Toes of a foot that is held, bent up as far as they are below the floor. Shape: (F, 3, 3)."""
+    ball = ankle + turned(foot, feet.ball[side])
+    tip = turned(toes, feet.tip[side])
+    below = np.maximum(feet.heights[side, 2] - ball[:, 2] - tip[:, 2], 0.0) * np.maximum(prints.heel, prints.toe)
+    changed = below > 0
+    if not changed.any():
+        return toes
+    out = toes.copy()
+    out[changed] = _raised(tip[changed], below[changed]) @ toes[changed]
+    return out
+
+
+def _raised(vector: Array, by: Array) -> Array:
+    """The rotations that raise the ends of vectors by some metres. Shape: (n, 3), (n,) → (n, 3, 3)."""
+    size = np.linalg.norm(vector, axis=-1)
+    height = np.clip(vector[:, 2] + by, -size, size)
+    aside = np.sqrt(np.maximum(size**2 - height**2, 0.0)) / np.maximum(np.linalg.norm(vector[:, :2], axis=-1), 1e-9)
+    return swing(vector, np.concatenate([vector[:, :2] * aside[:, None], height[:, None]], -1))
+
+
+def _too_short(motion: SkeletonMotion, joints: Array, ankles: Array, seconds: Array, most: float) -> Array:
+    """How far the pelvis has to go down for both legs to reach, smoothly. Shape: (F,) metres."""
+    hips, knees, before = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
+    leg = (length(knees - hips) + length(before - knees))[..., 0]
+    allowed = np.maximum(_STRETCH * leg, np.minimum(length(before - hips)[..., 0], leg))
+    way = ankles - hips
+    aside = np.linalg.norm(way[..., :2], axis=-1)
+    reach = np.sqrt(np.maximum(allowed**2 - aside**2, 0.0))
+    need = np.clip(-way[..., 2] - reach, 0.0, most).max(1)
+    if not need.any() or len(seconds) < 2:
+        return np.asarray(need)
+    frames = _LOWER_SECONDS / float(np.median(np.diff(seconds)))
+    wide = maximum_filter1d(need, 2 * round(frames) + 1, mode="nearest")
+    return np.asarray(gaussian_filter1d(wide, frames / 2, mode="nearest", truncate=2.0))

@@ -1,0 +1,66 @@
+"""The target stack: the layers in their order, from the fitted skeleton to the pose that the artist's edits start from.
+
+Each layer is given the motion so far and the take's sources, and gives another motion on the same bones, whose lengths
+hold by construction. The artist's edits come last and are made row by row (`edits.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from . import floor, foot_contact, gap_fill, outliers, smoothing
+from .contacts import standing_frames, strips_of
+from .effects import Effects, effects
+from .motion import SkeletonMotion
+from .parameters import Layers
+from .source import StackSource
+
+Layer = Callable[[SkeletonMotion, StackSource, Layers], SkeletonMotion]
+"""The motion so far, the sources, all layers' settings → the motion."""
+
+LAYERS: Final[Mapping[str, Layer]] = {
+    "gap_fill": lambda motion, source, layers: gap_fill.layer(motion, source, layers.gap_fill),
+    "outliers": lambda motion, source, layers: outliers.layer(motion, source, layers.outliers),
+    "smoothing": lambda motion, source, layers: smoothing.layer(motion, source, layers.smoothing),
+    # Floor and feet go by the same contacts.
+    "floor": lambda motion, source, layers: floor.layer(
+        motion, source, layers.floor, strips_of(motion, source, layers.foot_contact)
+    ),
+    "foot_contact": lambda motion, source, layers: foot_contact.layer(motion, source, layers.foot_contact),
+}
+"""In the order in which they are applied, by the names of their settings in `Layers`."""
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What one layer did."""
+
+    name: str
+    """Its name in `Layers`."""
+    enabled: bool
+    """Whether it was on; else nothing has changed."""
+    before: Effects
+    """The motion that it was given."""
+    after: Effects
+    """The motion that it gave."""
+    moved: float
+    """mm: mean distance by which it moved the joints."""
+
+
+def apply_layers(source: StackSource, layers: Layers) -> tuple[SkeletonMotion, tuple[LayerReport, ...]]:
+    """The base pose, and what each layer did to it: on the contacts that the fitted pose has, or the artist gave."""
+    motion, reports = source.fitted, []
+    stands = standing_frames(strips_of(motion, source, layers.foot_contact), source.seconds)
+    before = effects(motion, source, stands)
+    for name, layer in LAYERS.items():
+        enabled = bool(getattr(layers, name).enabled)
+        made = layer(motion, source, layers) if enabled and len(source) else motion
+        after = before if made is motion else effects(made, source, stands)
+        way = 0.0 if made is motion else float(np.linalg.norm(made.joints() - motion.joints(), axis=-1).mean())
+        reports.append(LayerReport(name, enabled, before, after, 1000 * way))
+        motion, before = made, after
+    return motion, tuple(reports)

@@ -1,0 +1,122 @@
+"""Planted mistakes are where they say they are, and the tables say what the stack does about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference_backend.errors import BadArgument
+from inference_backend.evaluation import evaluate_targets, planted_takes
+from inference_backend.evaluation.evaluate_targets import figures, rows, table
+from inference_backend.evaluation.fast_actions import ACTIONS, kept
+from inference_backend.evaluation.planted_mistakes import FAULTS
+from inference_backend.evaluation.planted_takes import PlantedTake, takes
+from inference_backend.skeletons import JOINTS
+from inference_backend.targets import quaternions
+from inference_backend.targets.parameters import Layers
+from inference_backend.targets.source import sole_points
+from inference_backend.targets.stack import apply_layers
+
+from .made_motion import REST, steady
+
+RENDERED = Path(planted_takes.__file__).parent / "rendered_test.npz"
+
+
+@pytest.fixture(scope="module")
+def take() -> PlantedTake:
+    return takes(RENDERED, 2)[1]
+
+
+def planted(take: PlantedTake, fault: str) -> PlantedTake:
+    return FAULTS[fault](take, np.random.default_rng(0))
+
+
+def test_the_truth_stands_where_it_says(take: PlantedTake) -> None:
+    soles = sole_points(take.truth, take.soles)
+    assert take.contacts.mean() > 0.2
+    assert np.abs(soles[take.contacts][:, 2]).max() < 0.011
+    assert (np.linalg.norm(np.diff(soles, axis=0), axis=-1)[take.contacts[:-1]] * 30).max() < 0.021
+    assert soles[..., 2].min() > -0.02
+    clean = figures(take.source.fitted, take)
+    assert clean.mpjpe == clean.place == 0
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "nothing"])
+def test_a_mistake_is_where_it_is_marked_and_nowhere_else(take: PlantedTake, fault: str) -> None:
+    wrong = planted(take, fault)
+    again = planted(take, fault)
+    assert np.array_equal(wrong.source.fitted.rotations, again.source.fitted.rotations)
+    turned = quaternions.angle_between(wrong.source.fitted.rotations, take.truth.rotations) > 1e-3
+    if fault in ("jitter", "all of these"):
+        assert turned.mean() > 0.9
+    elif fault == "floating, sliding root":
+        assert not turned.any()
+        assert figures(wrong.source.fitted, wrong).floor_error > 25
+    else:
+        assert wrong.wrong.any(0).sum() > 0
+        assert not (turned & ~wrong.wrong).any()
+        assert turned[wrong.wrong].mean() > 0.9
+    assert wrong.truth is take.truth
+
+
+def test_a_lost_arm_is_hidden(take: PlantedTake) -> None:
+    lost = planted(take, "lost arm")
+    hidden = (lost.source.visibility < 0.1).any(1)
+    assert hidden.sum() == 20
+    assert np.array_equal(hidden, lost.wrong.any(1))
+
+
+@pytest.mark.parametrize("fault", ["swapped legs", "lost arm", "wrong elbow", "spikes"])
+def test_the_default_stack_halves_what_is_wrong(take: PlantedTake, fault: str) -> None:
+    wrong = planted(take, fault)
+    mended, _ = apply_layers(wrong.source, Layers())
+    places = wrong.displaced(0.06)
+    assert places.any()
+    assert not places[~wrong.wrong.any(1)].any()
+    before, after = (
+        np.linalg.norm((m.joints() - m.root[:, None]) - (take.truth.joints() - take.truth.root[:, None]), axis=-1)
+        for m in (wrong.source.fitted, mended)
+    )
+    assert after[places].mean() < 0.5 * before[places].mean()
+
+
+def test_a_perfect_motion_keeps_all_and_a_slow_one_does_not() -> None:
+    seconds = steady(150)
+    for make, joints in ACTIONS.values():
+        truth = make(REST, seconds)
+        assert kept(truth, truth, seconds, joints) == pytest.approx((1, 1))
+        assert set(joints) <= set(JOINTS)
+        assert kept(make(REST, np.zeros(150)), truth, seconds, joints) == pytest.approx((0, 0), abs=0.5)
+
+
+def test_the_table_has_a_line_a_question(take: PlantedTake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate_targets, "PAIRS", (("outliers", "wrong elbow"),))
+    monkeypatch.setattr(evaluate_targets, "FAULTS", {name: FAULTS[name] for name in ("nothing", "wrong elbow")})
+    seen: list[tuple[int, int]] = []
+    found = rows([take], lambda done, total: seen.append((done, total)))
+    assert [row.name for row in found] == [
+        "wrong elbow: outliers alone",
+        "nothing: default stack",
+        "wrong elbow: default stack",
+    ]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert found[0].after.mpjpe < 0.2 * found[0].before.mpjpe
+    lines = table(found, []).splitlines()
+    assert len(lines) == 2 + 3 + 3
+    assert len({line.count("|") for line in lines[:5]}) == 1
+
+
+def test_files_that_are_no_rendered_clips(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"no archive")
+    with pytest.raises(BadArgument, match=r"x\.npz is no set"):
+        takes(path, 1)
+    np.savez(path, pose=np.zeros(3))
+    with pytest.raises(BadArgument, match="is no set"):
+        takes(path, 1)
+    names = {"pose": (1, 4, 24, 3), "root": (1, 4, 3), "betas": (1, 10), "up": (1, 3)}
+    np.savez(path, category=np.array(["swimming"]), **{name: np.zeros(shape) for name, shape in names.items()})
+    with pytest.raises(BadArgument, match="no clip of walk"):
+        takes(path, 1)
