@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import KINDS
-from . import bench, evaluate, models, proxy, reconstruct, render, serve, train
+from . import bench, calibrate, evaluate, models, proxy, reconstruct, render, serve, train
 from .failures import guarded
 from .options import Parser
 
-_GROUPS = (reconstruct, render, proxy, serve, models, train, evaluate, bench)
+_GROUPS = (reconstruct, calibrate, render, proxy, serve, models, train, evaluate, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

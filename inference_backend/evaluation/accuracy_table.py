@@ -1,0 +1,50 @@
+"""The tables of `evaluate accuracy`."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+from .metrics import macro_average
+
+if TYPE_CHECKING:
+    from .accuracy import Evaluation
+
+METRICS = ("MPJPE", "PA-MPJPE", "MPVE", "limbs", "limbs PA", "head°", "hand°", "foot°", "twist°")
+
+COLUMNS = (
+    ("BlazePose 2D, %", "BlazePose's world landmarks", "2D"),
+    ("BlazePose limbs", "BlazePose's world landmarks", "limbs"),
+    ("lifter limbs", "lifter alone", "limbs"),
+    ("lifter MPJPE", "lifter alone", "MPJPE"),
+    ("fitted MPJPE", "lifter, fitted", "MPJPE"),
+    ("PC-HMR MPVE", "parallel PC-HMR", "MPVE"),
+)
+"""What is told of each stratum and category: title, system, metric."""
+
+
+ERRORS = (0, 1.5, 2, 3, 5, 10, 100)
+"""Hundredths of the person's height by which BlazePose's landmarks are off in the picture, on average."""
+
+
+def table(evaluation: Evaluation) -> str:
+    """Markdown: a line a system, then the strata and the categories."""
+    lines = ["| | " + " | ".join(METRICS) + " |", "|---|" + "---|" * len(METRICS)]
+    for system, metrics in evaluation.rows.items():
+        cells = [f"{macro_average(metrics[m], evaluation.categories):.1f}" if m in metrics else "–" for m in METRICS]
+        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    named = sorted(set(evaluation.categories))
+    categories = {c: torch.tensor([x == c for x in evaluation.categories]) for c in named}
+    seen = evaluation.rows["BlazePose's world landmarks"]["2D"]
+    by_error = {f"{low} to {high}": (seen >= low) & (seen < high) for low, high in pairwise(ERRORS)}
+    for title, groups in (("stratum", evaluation.strata), ("category", categories), ("2D error, %", by_error)):
+        heads = " | ".join(head for head, _, _ in COLUMNS)
+        lines += ["", f"| {title} | frames | {heads} |", "|---|---|" + "---|" * len(COLUMNS)]
+        for name, mask in groups.items():
+            if not bool(mask.any()):
+                continue
+            cells = [f"{float(evaluation.rows[system][metric][mask].mean()):.1f}" for _, system, metric in COLUMNS]
+            lines.append(f"| {name} | {int(mask.sum())} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
