@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .body_points import PointRig
+from .footing import Footing
 from .geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix, swing
 from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
 from .standing import SOLES
@@ -54,8 +55,10 @@ class FitSettings:
     """Pull towards the lifter's rotations."""
     smoothness: float = 1.0
     """Against acceleration."""
-    contact: float = 10.0
+    contact: float = 20.0
     """Against motion of feet that stand in the picture."""
+    floor: float = 2.0
+    """Pull of standing feet to the floor, and of feet under the floor out of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,7 @@ def fit(
     fps: float,
     settings: FitSettings,
     tick: Callable[[int], None] = lambda _: None,
+    footing: Footing | None = None,
 ) -> Fitted:
     """Fits a clip of any length, window by window.
 
@@ -115,6 +119,7 @@ def fit(
         betas: (S,)
         fps: frames per second.
         tick: called with the number of finished frames.
+        footing: the floor, where it is known.
 
     Raises:
         ValueError: no frames, other shapes, values that are not finite, fps not above 0.
@@ -126,7 +131,8 @@ def fit(
     fade = torch.linspace(0, 1, OVERLAP + 2)[1:-1]
     for start in range(0, max(frames - OVERLAP, 1), WINDOW - OVERLAP):
         stop = min(start + WINDOW, frames)
-        local, path = _fit_window(rig_seen, betas, lifted.part(start, stop), fps, settings)
+        under = None if footing is None else footing.part(start, stop)
+        local, path = _fit_window(rig_seen, betas, lifted.part(start, stop), fps, settings, under)
         ramp = torch.ones(stop - start)
         if start > 0:
             ramp[:OVERLAP] = fade
@@ -168,7 +174,7 @@ def aligned_rotations(
 
 
 def _fit_window(
-    rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settings: FitSettings
+    rig: PointRig, betas: Tensor, lifted: Lifted, fps: float, settings: FitSettings, footing: Footing | None
 ) -> tuple[Tensor, Tensor]:
     """Local rotations (F, 24, 3, 3) and root (F, 3) of one window."""
     start = aligned_rotations(rig, betas, lifted.joints, lifted.rotations, lifted.log_error)
@@ -204,6 +210,8 @@ def _fit_window(
             loss = loss + settings.smoothness * (2.0 * aside + deep)
             slide = landmarks[:, list(SOLES)].diff(dim=0).norm(dim=-1) * (fps / 30.0)
             loss = loss + settings.contact * (slide * stands).mean()
+        if footing is not None:
+            loss = loss + settings.floor * footing.cost(landmarks[:, list(SOLES)])
         return loss
 
     turn, shift = _minimise(loss_of, torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3), settings.iterations)

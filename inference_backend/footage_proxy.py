@@ -1,7 +1,7 @@
 """A stand-in for footage that Blender cannot show as it is: upright, square pixels, one constant rate.
 
 Blender plays one picture a scene frame, whatever the file's times say, and not every version turns a phone's picture
-upright. The stand-in is H.264 in mp4, which every Blender reads.
+upright. The stand-in is H.264 in mp4, which every Blender reads, with many key frames: the artist jumps about in it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from .video_container import open_movie
 from .video_stream import read_table
 from .video_writer import Mp4Writer
 
+_KEY_EVERY = 12
+"""Frames from key frame to key frame: what Blender decodes at most to show one that was jumped to."""
 _NO_PICTURE = 128
 """Grey value of frames that cannot be decoded, where there is no earlier one to show."""
 
@@ -106,7 +108,7 @@ def make_proxy(
     meter.stage("footage", 0, len(shows))
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with Mp4Writer(target, rate, size) as writer:
+    with Mp4Writer(target, rate, size, key_every=_KEY_EVERY) as writer:
         pictures = _pictures(read(VideoSource(source, fps=fps), threads=0), size)
         index, picture = next(pictures)
         for done, wanted in enumerate(shows, 1):
@@ -119,7 +121,8 @@ def make_proxy(
 
 def _shown(times: NDArray[np.float64], rate: float) -> NDArray[np.int64]:
     """Index of the frame nearest in time to each tick of the rate; the last tick shows the last frame."""
-    ticks = np.arange(round(float(times[-1]) * rate) + 1) / rate
+    # A last frame half-way between two ticks belongs to the later one, or it would never be shown.
+    ticks = np.arange(int(float(times[-1]) * rate + 0.5 + 1e-6) + 1) / rate
     between = (times[1:] + times[:-1]) / 2
     # A tick in the middle, up to rounding, belongs to the frame before, so that even rates never skip one.
     return np.searchsorted(between, ticks - 1e-6, side="left").astype(np.int64)

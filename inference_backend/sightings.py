@@ -59,7 +59,7 @@ def gather(
         raise ValueError(f"indices, times: found {indices.shape}, {times.shape}, want (C,) twice")
     position = {int(index): row for row, index in enumerate(indices)}
     spans = [(position[track.start], position[track.end] + 1) for track in tracks]
-    place = {track.person: k for k, track in enumerate(tracks)}
+    place = {number: k for k, track in enumerate(tracks) for number in (track.person, *track.also)}
     keypoints = [np.zeros((b - a, len(LANDMARKS), 3), np.float32) for a, b in spans]
     world = [np.zeros((b - a, len(LANDMARKS), 3), np.float32) for a, b in spans]
     boxes = [np.zeros((b - a, 4), np.float32) for a, b in spans]

@@ -34,7 +34,7 @@ class FitPreset:
     iterations: int = whole(80, 1, 5000, "steps of the optimiser")
     reprojection: float = number(1.0, 0, 100, "weight of the distance to the 2D landmarks")
     smoothness: float = number(1.0, 0, 100, "weight of the acceleration; too much rounds off fast motion")
-    contact: float = number(10.0, 0, 100, "weight against motion of feet that stand still in the picture")
+    contact: float = number(20.0, 0, 100, "weight against motion of feet that stand still in the picture")
     floor: float = number(2.0, 0, 100, "weight of the distance of standing feet to the floor; 0 lets them float")
 
 

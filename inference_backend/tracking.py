@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -17,6 +18,15 @@ the person moved sideways by two thirds of their height at most."""
 
 MIN_SECONDS: Final = 0.5
 """A track that was seen for less is spurious."""
+
+JOIN_SECONDS: Final = 2.0
+"""Somebody who is seen again within this time near where they were lost is the same person."""
+
+JOIN_REACH, JOIN_SPEED = 0.7, 1.2
+"""How far away that may be, in sizes of the person (longer sides of the box), and how much further a second later."""
+
+JOIN_SIZES: Final = 1.7
+"""How many times larger or smaller they may be."""
 
 SURE_PRESENCE: Final = 0.95
 """People have a mean presence of 0.99, things that look a little like people 0.75 to 0.94: where some track reaches
@@ -76,6 +86,8 @@ class Track:
     """(T, 4) x0, y0, x1, y1 px, one per frame."""
     presence: float
     """Mean confidence in [0, 1] that there is a person."""
+    also: tuple[int, ...] = ()
+    """Further numbers the estimator gave the same person, after losing them."""
 
     @property
     def start(self) -> int:
@@ -100,6 +112,14 @@ class _Notes:
     frames: list[int] = field(default_factory=list)
     boxes: list[npt.NDArray[np.float32]] = field(default_factory=list)
     presence: float = 0.0
+    also: tuple[int, ...] = ()
+
+    def follow(self, person: int, later: _Notes) -> None:
+        """Go on with what was noted under another number, later."""
+        self.frames += later.frames
+        self.boxes += later.boxes
+        self.presence += later.presence
+        self.also = (*self.also, person, *later.also)
 
 
 class TrackBook:
@@ -124,12 +144,65 @@ class TrackBook:
             fps: frames noted per second of footage, for `min_seconds`. Where no track is that long, all are kept.
         """
         tracks = [
-            Track(person, np.array(notes.frames, np.int64), np.stack(notes.boxes), notes.presence / len(notes.frames))
-            for person, notes in self._people.items()
+            Track(
+                person,
+                np.array(notes.frames, np.int64),
+                np.stack(notes.boxes),
+                notes.presence / len(notes.frames),
+                notes.also,
+            )
+            for person, notes in _joined(self._people, fps).items()
         ]
         tracks = [track for track in tracks if len(track.frames) >= min_seconds * fps] or tracks
         sure = [track for track in tracks if track.presence >= SURE_PRESENCE]
         return tuple(sorted(sure or tracks, key=lambda track: (-track.size, track.person)))
+
+
+def _joined(people: Mapping[int, _Notes], fps: float) -> dict[int, _Notes]:
+    """People who were lost and seen again under another number, as one. The nearest pairs first.
+
+    Args:
+        people: by number. fps: noted frames a second.
+    """
+    # Indices are the footage's, of which only every step-th is noted.
+    steps = [int(np.diff(notes.frames).min()) for notes in people.values() if len(notes.frames) > 1]
+    rate = fps * min(steps, default=1)
+    out = {number: replace(notes, frames=[*notes.frames], boxes=[*notes.boxes]) for number, notes in people.items()}
+    while True:
+        pairs = [
+            (distance, early, late)
+            for early, before in out.items()
+            for late, after in out.items()
+            if (distance := _apart(before, after, rate)) < 1
+        ]
+        if not pairs:
+            return out
+        _, early, late = min(pairs)
+        out[early].follow(late, out.pop(late))
+
+
+def _apart(before: _Notes, after: _Notes, rate: float) -> float:
+    """How far from where they were lost people are seen again, over how far that may be; infinite for others.
+
+    `rate`: indices a second.
+    """
+    seconds = (after.frames[0] - before.frames[-1]) / rate
+    if not 0 < seconds <= JOIN_SECONDS:
+        return math.inf
+    (place_a, size_a), (place_b, size_b) = (_typical(n.boxes[rows]) for n, rows in ((before, _END), (after, _START)))
+    if size_a <= 0 or size_b <= 0 or max(size_a / size_b, size_b / size_a) > JOIN_SIZES:
+        return math.inf
+    reach = (JOIN_REACH + JOIN_SPEED * seconds) * (size_a + size_b) / 2
+    return float(np.linalg.norm(place_b - place_a)) / reach
+
+
+_START, _END = slice(None, 5), slice(-5, None)
+
+
+def _typical(boxes: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float64], float]:
+    """Median centre (2,) and longer side of some boxes (4,)."""
+    array = np.stack(boxes).astype(np.float64)
+    return np.median((array[:, :2] + array[:, 2:]) / 2, axis=0), float(np.median((array[:, 2:] - array[:, :2]).max(1)))
 
 
 def choose(tracks: Sequence[Track], which: int | Literal["largest", "all"] = "largest") -> tuple[Track, ...]:

@@ -43,11 +43,13 @@ _HEIGHT_ERROR, _DEPTH_ERROR = 0.06, 0.05
 """Metres across, and share of the distance along the ray, by which a contact is off."""
 _LEVEL_SHARE: Final = 0.7
 """Share of contacts that must lie on one plane."""
+MOST_CONTACTS: Final = 24
+"""What any number of places says at most: the lifter errs alike on all that one person does in one clip."""
 LEAST_CONTACTS: Final = 4
 """Places from which on a plane is fitted."""
-_LEG: Final = 0.849
+LEG: Final = 0.849
 """Metres from hip to ankle of the body that the following heights belong to."""
-_SOLE: Final = np.array([0.037, 0.019, 0.009])
+SOLE_HEIGHTS: Final = np.array([0.037, 0.019, 0.009])
 """Metres of heel, toe tip and toe joint above the sole."""
 
 _NECK, _HIPS, _KNEES, _ANKLES, _SHOULDERS, _TOES = (
@@ -96,9 +98,9 @@ def foot_contacts(joints: Array, points: Array, seen: npt.NDArray[np.bool_], up:
 
     Shape: (F, 24, 3), (F, 11, 3), (F,), (3,) → (K, 3) metres, camera frame: one place per foot and half second.
     """
-    size = float(np.median(_leg(joints)[seen])) / _LEG
+    size = float(np.median(_leg(joints)[seen])) / LEG
     feet = np.stack([points[:, _HEELS], points[:, _TIPS], joints[:, _TOES]], 2)  # (F, 2 feet, 3 points, 3)
-    soles = feet - (_SOLE * size)[:, None] * up
+    soles = feet - (SOLE_HEIGHTS * size)[:, None] * up
     reach, last = max(1, round(0.1 * fps)), len(joints) - 1
     before, after = (np.clip(np.arange(last + 1) + step, 0, last) for step in (-reach, reach))
     span = np.maximum(after - before, 1) / fps
@@ -132,14 +134,14 @@ def level_up(contacts: Array, up: Array, error_degrees: float) -> tuple[Array, f
     A = np.column_stack([offset @ plane.T, -np.ones(len(offset))])
     y = offset @ up
     prior = np.diag([1 / np.radians(error_degrees) ** 2] * 2 + [1e-6])
-    slope = np.zeros(3)
+    slope, share = np.zeros(3), min(1.0, MOST_CONTACTS / len(contacts))
     for iteration in range(30):
         normal = unit(up + slope[:2] @ plane)
         sigma = np.hypot(_HEIGHT_ERROR, _DEPTH_ERROR * (contacts @ normal))
         residual = (A @ slope + y) / sigma
         # Wide at first, so that it does not start among outliers.
         width = 3 * max(1.0, 6 - iteration / 2)
-        trust = np.clip(1 - (residual / width) ** 2, 0, None) ** 2 / sigma**2
+        trust = np.clip(1 - (residual / width) ** 2, 0, None) ** 2 / sigma**2 * share
         information = A.T @ (A * trust[:, None]) + prior
         slope = np.linalg.solve(information, -A.T @ (trust * y))
     tilt = np.degrees(np.arctan(np.linalg.norm(slope[:2])))

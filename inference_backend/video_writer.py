@@ -49,14 +49,25 @@ class Mp4Writer:
     warning: str | None
     """What is said, also through `warnings`, where this FFmpeg has no H.264 encoder and MPEG-4 part 2 is written."""
 
-    def __init__(self, path: str | os.PathLike[str], fps: Fraction | float, size: tuple[int, int]) -> None:
-        """`size` is the frames' width and height, pixels; an odd one is padded by repeating the last column or row."""
+    def __init__(
+        self, path: str | os.PathLike[str], fps: Fraction | float, size: tuple[int, int], key_every: int | None = None
+    ) -> None:
+        """Begin a movie.
+
+        Args:
+            path: the mp4 file; its folder must exist.
+            fps: frames per second.
+            size: the frames' width and height, pixels; an odd one is padded by repeating the last column or row.
+            key_every: frames from one key frame to the next, at most: a movie that is played from any frame wants few,
+                and pays with its size. None: the encoder's own.
+        """
         width, height = size
         if width < 1 or height < 1 or not fps > 0:
             raise ValueError(f"size {size} and fps {fps}: all must be above 0")
         self.path = Path(path)
         self.size = (width, height)
         self._rate = fps if isinstance(fps, Fraction) else Fraction(fps).limit_denominator(1001)
+        self._key_every = key_every
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._scaler = VideoReformatter()
         self._stream: Any = None
@@ -144,6 +155,8 @@ class Mp4Writer:
         if self._timed:
             context.time_base = stream.time_base = _CLOCK
             context.max_b_frames = 0  # with uneven times reordering makes mp4 state a wrong length
+        if self._key_every is not None:
+            context.gop_size = self._key_every
         if self.codec == _H264:
             stream.options = {"crf": "20", "preset": "fast"}
         else:

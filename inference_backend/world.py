@@ -7,17 +7,14 @@ origin. Camera frame: OpenCV's (x right, y down, z forward). This is the only mo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .upright import CAMERA_UP, LEAST_CONTACTS, LEVEL_ERROR, body_up, foot_contacts, level_up, unit
+from .upright import CAMERA_UP, unit
 
 Array = npt.NDArray[np.float64]
-
-FLOOR_PERCENTILE: Final = 10.0
-"""Of the heights of contacts: above the noise, below the raised heels."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +40,15 @@ class World:
         return 1 / (1 + (self.error_degrees / 8) ** 2)
 
 
-def estimate_world(
-    joints_cam: npt.NDArray[Any], points_cam: npt.NDArray[Any], weights: npt.NDArray[Any], fps: float
-) -> World:
-    """The world of a still camera, from one person's path through the clip.
-
-    Args:
-        joints_cam: (F, 24, 3) metres, SMPL's joints, the path smoothed. points_cam: (F, 11, 3) `skeletons.POINTS`.
-        weights: (F,) confidence in each frame, 0 to 1; frames of weight 0 are not looked at.
-        fps: frames a second.
-
-    Raises:
-        ValueError: other shapes, fps not above 0, or no frame with a weight and finite joints.
-    """
-    joints, points = np.asarray(joints_cam, np.float64), np.asarray(points_cam, np.float64)
-    weight = np.asarray(weights, np.float64)
-    count = len(joints)
-    if joints.shape != (count, 24, 3) or points.shape != (count, 11, 3) or weight.shape != (count,):
-        raise ValueError(
-            f"joints_cam, points_cam, weights: found {joints.shape}, {points.shape}, {weight.shape}, "
-            "want (F, 24, 3), (F, 11, 3), (F,)"
-        )
-    seen = (weight > 0) & np.isfinite(joints).all((1, 2)) & np.isfinite(points).all((1, 2))
-    if not (fps > 0 and seen.any()):
-        raise ValueError(f"fps {fps}, {int(seen.sum())} frames with a weight and finite joints: want some of both")
-    weight = np.where(seen, weight, 0.0)
-    joints, points = (np.where(seen[:, None, None], array, 0.0) for array in (joints, points))
-    notes = []
-
-    up, error = body_up(joints, weight, fps)
-    if error >= LEVEL_ERROR:
-        notes.append("The person is not seen standing upright: the camera is taken as level.")
-    contacts = foot_contacts(joints, points, seen, up, fps)
-    if len(contacts) >= LEAST_CONTACTS:
-        levelled = level_up(contacts, up, error)
-        again = contacts[:0] if levelled is None else foot_contacts(joints, points, seen, levelled[0], fps)
-        if levelled is None or len(again) < LEAST_CONTACTS:
-            notes.append("The feet do not rest on one level floor: up is taken from the body alone.")
-        else:
-            (up, error), contacts = levelled, again
-    if len(contacts):
-        floor = float(np.percentile(contacts @ up, FLOOR_PERCENTILE))
-    else:
-        lowest = (np.concatenate([joints, points], 1)[seen] @ up).min(1)
-        floor = float(np.percentile(lowest, FLOOR_PERCENTILE))
-        notes.append("The feet rest nowhere in this clip: the floor is put under the lowest part of the body.")
+def world_of(up: Array, floor: float, root: Array, error_degrees: float, notes: tuple[str, ...]) -> World:
+    """The world with this up (3,) and its expected error, the floor's height along it, `root` (3,) over the origin."""
     return World(
-        matrix=world_matrix(up, floor, joints[int(np.argmax(seen)), 0]),
+        matrix=world_matrix(up, floor, root),
         up_cam=up,
         floor_offset=-floor,
         tilt_degrees=float(np.degrees(np.arcsin(np.clip(-up[2], -1, 1)))),
-        error_degrees=error,
-        notes=tuple(notes),
+        error_degrees=error_degrees,
+        notes=notes,
     )
 
 

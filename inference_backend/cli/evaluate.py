@@ -47,6 +47,13 @@ def add_to(commands: Commands) -> None:
     footage.add_argument("takes", type=Path, nargs="+", metavar="TAKE", help="folders of takes")
     footage.set_defaults(run=_footage)
 
+    targets = whats.add_parser("targets", help="what the clean-up layers mend of planted mistakes, and what they spoil")
+    targets.add_argument(
+        "--rendered", type=Path, default=_RENDERED, metavar="FILE", help="whose motion to use (default: %(default)s)"
+    )
+    targets.add_argument("--takes", type=whole(1), default=20, metavar="N", help="so many takes (default: %(default)s)")
+    targets.set_defaults(run=_targets)
+
 
 def _add_evaluator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -81,7 +88,7 @@ def _evaluated(options: argparse.Namespace) -> Evaluation:
 
 def _accuracy(options: argparse.Namespace) -> int:
     evaluation = _evaluated(options)
-    from ..evaluation.accuracy import table
+    from ..evaluation.accuracy_table import table
 
     print(table(evaluation))
     return 0
@@ -108,4 +115,17 @@ def _footage(options: argparse.Namespace) -> int:
     from ..take import open_take
 
     footage.run([open_take(take) for take in options.takes])
+    return 0
+
+
+def _targets(options: argparse.Namespace) -> int:
+    rendered = needed(options.rendered, "train render --test --clips 240 --frames 48")
+    from ..evaluation import evaluate_targets
+    from ..progress import Meter
+    from .progress_bar import ProgressBar
+
+    with ProgressBar() as bar:
+        meter = Meter(bar)
+        found = evaluate_targets.run(rendered, options.takes, lambda done, total: meter.stage("evaluate", done, total))
+    print(evaluate_targets.table(*found))
     return 0

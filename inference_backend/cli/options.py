@@ -54,6 +54,11 @@ def positive(text: str) -> float:
     return value
 
 
+def positives(text: str) -> tuple[float, ...]:
+    """The type of numbers above 0 with commas between them."""
+    return tuple(positive(part.strip()) for part in text.split(","))
+
+
 def needed(path: Path, made_by: str) -> Path:
     """The path of an input, which must be there; `made_by` is the command that makes it. Raises BadArgument."""
     if not path.exists():

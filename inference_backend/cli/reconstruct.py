@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadArgument, PresetInvalid
-from .options import positive, whole
+from .options import positive, positives, whole
 
 if TYPE_CHECKING:
     from ..solve_preset import SolvePreset
@@ -31,7 +31,13 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--people", default="largest", metavar="WHO", help="largest (default), all, or a number: 0 is the largest"
     )
-    parser.add_argument("--height", type=positive, metavar="M", help="height of the people in metres (default 1.70)")
+    parser.add_argument(
+        "--height",
+        type=positives,
+        default=(),
+        metavar="M[,M…]",
+        help="height of the people in metres (default 1.70); with --people all one each, the largest's first",
+    )
     parser.add_argument("--focal", type=positive, metavar="PX", help="focal length in pixels of the upright picture")
     parser.add_argument(
         "--preset", default="default", metavar="NAME", help="a preset's name, or a .toml file (default: default)"
@@ -62,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     with cancel_on_interrupt() as cancelled:
-        preset = _preset(options)
+        preset, heights = _preset(options)
         _check(options)
         print("loading", file=sys.stderr, flush=True)  # the networks' library takes its seconds
 
@@ -70,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
         from ..take import open_take
 
         settings = ReconstructSettings(
-            clip=options.clip, out=options.out, preset=preset, people=options.people, start=options.start,
-            end=options.end, step=options.step, fps=options.fps, overwrite=options.overwrite,
+            clip=options.clip, out=options.out, preset=preset, people=options.people, heights=heights,
+            start=options.start, end=options.end, step=options.step, fps=options.fps, overwrite=options.overwrite,
         )  # fmt: skip
         with ProgressBar() as bar:
             folder = reconstruct(settings, bar, cancelled)
@@ -96,8 +102,9 @@ def summary(take: Take, threshold: float) -> str:
     return "\n".join(lines)
 
 
-def _preset(options: argparse.Namespace) -> SolvePreset:
-    """The preset with what the command line says otherwise."""
+def _preset(options: argparse.Namespace) -> tuple[SolvePreset, tuple[float, ...]]:
+    """The preset with what the command line says otherwise, and the height of each where there are several."""
+    from ..heights import with_heights
     from ..presets import load_preset, override
 
     values: dict[str, Any] = {}
@@ -109,12 +116,12 @@ def _preset(options: argparse.Namespace) -> SolvePreset:
             values[key.strip()] = json.loads(value)
         except ValueError:
             values[key.strip()] = value.strip()
-    named = {"height": "height", "camera.focal": "focal", "workers": "workers", "device": "device"}
+    named = {"camera.focal": "focal", "workers": "workers", "device": "device"}
     given = {key: getattr(options, option) for key, option in named.items()}
     values |= {key: value for key, value in given.items() if value is not None}
     preset = load_preset(options.preset)
     try:
-        return override(preset, values, "command line")
+        return with_heights(override(preset, values, "command line"), options.height, options.people, "command line")
     except PresetInvalid as error:
         raise BadArgument(error.message, hint=error.hint, **error.facts) from error
 

@@ -24,23 +24,19 @@ import numpy.typing as npt
 from ..skeletons import LANDMARKS
 from ..tracking import associate, overlaps
 from . import Frame, FramePoses, PersonPose
-from .blazepose_detector import PoseDetector, Roi
+from .alignment_filter import AlignmentFilter
+from .blazepose_detector import FINE, FINE_STEP, LARGE, PoseDetector, Roi, parts
 from .blazepose_landmarks import LandmarkModel, PoseLandmarks
-
-FREQUENCY: Final = 30.0
-"""Frames a second that the filter's constants are meant for: it counts frames, as the original does."""
-
-MIN_CUTOFF: Final = 0.01
-"""Cut-off of the alignment points' filter at rest, Hz."""
-
-BETA: Final = 10.0
-"""How much the cut-off grows with speed, Hz per body circle diameter a second."""
-
-DERIVATIVE_CUTOFF: Final = 1.0
-"""Cut-off of the speed's filter, Hz."""
 
 LOST_WINDOW: Final = 1.6
 """Side of the window in which someone lost is looked for, relative to their last ROI's."""
+
+SETTLED: Final = 0.99
+"""Presence of somebody new below which they are looked at again: of a body that the picture's edge cuts, the detector
+may make one that faces the other way."""
+
+SETTLING: Final = 2
+"""How often they are looked at again at most."""
 
 
 @dataclass(frozen=True)
@@ -61,35 +57,6 @@ class BlazePoseSettings:
     """Follow at most so many people, the detector's best first."""
     same_person: float = 0.6
     """Two tracks whose boxes overlap by more than this follow the same person: the younger one ends."""
-
-
-class AlignmentFilter:
-    """One Euro filter of an ROI's two alignment points, speeds relative to the body circle's diameter."""
-
-    def __init__(self) -> None:
-        self._raw: npt.NDArray[np.float64] | None = None
-        self._smooth = np.zeros((2, 2))
-        self._speed = np.zeros((2, 2))
-
-    def __call__(self, points: npt.NDArray[Any], frames: int = 1) -> npt.NDArray[np.float64]:
-        """The filtered points (2, 2) px, given the newest (2, 2) px, `frames` after the last ones."""
-        points = np.asarray(points, np.float64)
-        if self._raw is None:
-            self._raw = self._smooth = points
-            return points
-        seconds = frames / FREQUENCY
-        diameter = 2 * math.hypot(*(points[1] - points[0]))
-        speed = (points - self._raw) / max(diameter, 1e-6) / seconds
-        self._raw = points
-        self._speed = self._speed + self._alpha(np.float64(DERIVATIVE_CUTOFF), seconds) * (speed - self._speed)
-        alpha = self._alpha(MIN_CUTOFF + BETA * np.abs(self._speed), seconds)
-        self._smooth = self._smooth + alpha * (points - self._smooth)
-        return self._smooth
-
-    @staticmethod
-    def _alpha(cutoff: npt.NDArray[np.float64] | np.float64, seconds: float) -> npt.NDArray[Any]:
-        """Weight of the newest value in a first-order low pass."""
-        return np.asarray(1 / (1 + 1 / (2 * math.pi * cutoff * seconds)))
 
 
 @dataclass
@@ -143,6 +110,7 @@ class Run:
         self._followed: list[_Followed] = []
         self._next_person = 0
         self._since_detection = settings.detect_every  # the first frame is due
+        self._fresh = True
         self._position = position
 
     def step(self, index: int, image: npt.NDArray[np.uint8] | None) -> FramePoses:
@@ -163,6 +131,7 @@ class Run:
         everyone = bool(self._followed) and len(poses) == len(self._followed)
         if due or not everyone:
             self._detect(image, poses, with_mask, search=due)
+            self._fresh = False
             self._since_detection = 1 if due else self._since_detection
         for one in self._followed:
             if one.person not in poses:
@@ -190,16 +159,33 @@ class Run:
                 self._followed.remove(seen[younger])
                 del poses[seen[younger].person]
 
-    def _candidates(self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], search: bool) -> list[Roi]:
-        """Where people may be, best first."""
-        if search:
-            return self._detector.search(image)
+    def _candidates(self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], search: bool) -> Iterator[Roi]:
+        """Where people may be: in the frame, where someone was lost, and closer as long as all who are found are small.
+
+        Within each of these the best come first. `poses` grows between them.
+        """
         found = self._detector.detect(image)
         for one in self._followed:
             if one.person not in poses:
                 around = Roi(one.roi.cx, one.roi.cy, LOST_WINDOW * one.roi.size, 0.0)
                 found += self._detector.detect(image, around)
-        return sorted(found, key=lambda roi: -roi.score)
+        yield from _best_first(found)
+        height, width = image.shape[:2]
+        if search and not _somebody_large(image, poses):
+            yield from _best_first([roi for part in parts(width, height) for roi in self._detector.detect(image, part)])
+            # Whom a run does not find at its start is lost for all of it.
+            if self._fresh and poses and not _somebody_large(image, poses):
+                closer = parts(width, height, FINE, FINE_STEP)
+                yield from _best_first([roi for part in closer for roi in self._detector.detect(image, part)])
+
+    def _settled(self, image: npt.NDArray[np.uint8], pose: PoseLandmarks, with_mask: bool) -> PoseLandmarks:
+        """Somebody new, looked at again where they are now known to be."""
+        for _ in range(SETTLING):
+            again = self._model(image, pose.next_roi, with_mask) if pose.presence < SETTLED else None
+            if again is None or again.presence < pose.presence:
+                break
+            pose = again
+        return pose
 
     def _detect(
         self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], with_mask: bool, search: bool
@@ -213,6 +199,7 @@ class Run:
             pose = self._model(image, roi, with_mask)
             if pose is None or pose.presence < self._settings.start_presence:
                 continue
+            pose = self._settled(image, pose, with_mask)
             box = landmarks_box(pose.landmarks)
             if poses:
                 seen = np.stack([landmarks_box(other.landmarks) for other in poses.values()])
@@ -234,6 +221,14 @@ def _same_place(a: Roi, b: Roi) -> bool:
     """Whether two ROIs are of the same body: like in size, and centres within a sixth of it."""
     larger, smaller = max(a.size, b.size), min(a.size, b.size)
     return math.hypot(a.cx - b.cx, a.cy - b.cy) < larger / 6 and smaller > 0.6 * larger
+
+
+def _best_first(found: list[Roi]) -> list[Roi]:
+    return sorted(found, key=lambda roi: -roi.score)
+
+
+def _somebody_large(image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks]) -> bool:
+    return any(pose.next_roi.size > LARGE * min(image.shape[:2]) for pose in poses.values())
 
 
 def _person(number: int, pose: PoseLandmarks) -> PersonPose:

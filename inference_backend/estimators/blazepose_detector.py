@@ -7,7 +7,8 @@ their scores as weights (weighted non-maximum suppression), so each person leave
 hips, point 1 lies on the circle around the whole body: they give the ROI's centre, size and upright angle.
 
 At 224 px a whole wide frame leaves few pixels for a person who does not fill it, and such people are often missed.
-Where nobody large is found, `search` therefore looks again at square parts of the frame, which the original does not.
+Where nobody large is found, who looks for people therefore looks again at square parts of the frame (`parts`), which
+the original does not.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ LARGE: Final = 1.0
 
 PART_STEP: Final = 0.4
 """Parts of a frame are squares as wide as its shorter side, at most so many widths apart."""
+
+FINE, FINE_STEP = 0.67, 0.5
+"""The same of finer parts, whose width is this share of the shorter side."""
 
 _CELLS: Final = ((8, 2), (16, 2), (32, 6))  # stride, anchors per cell
 _SCORE_CLIP: Final = 100.0  # keeps the sigmoid's exp finite
@@ -104,16 +108,22 @@ def anchors() -> npt.NDArray[np.float64]:
     return np.concatenate(layers)
 
 
-def parts(width: int, height: int) -> list[Roi]:
-    """Overlapping squares that cover an image of this size; none where the image is a square itself."""
-    side, length = min(width, height), max(width, height)
-    count = math.ceil((length - side) / (PART_STEP * side)) + 1
-    if count == 1:
+def parts(width: int, height: int, share: float = 1.0, step: float = PART_STEP) -> list[Roi]:
+    """Overlapping squares that cover an image of this size; none where that is one square.
+
+    Args:
+        share: their side, over the shorter side of the image.
+        step: how far apart they are at most, over their side.
+    """
+    side = share * min(width, height)
+    counts = [math.ceil((length - side) / (step * side)) + 1 for length in (width, height)]
+    if counts == [1, 1]:
         return []
-    along = np.linspace(side / 2, length - side / 2, count)
-    return [
-        Roi(c, height / 2, side, 0.0) if width > height else Roi(width / 2, c, side, 0.0) for c in map(float, along)
-    ]
+    columns, rows = (
+        np.linspace(side / 2, length - side / 2, count) if count > 1 else np.array([length / 2])
+        for length, count in zip((width, height), counts, strict=True)
+    )
+    return [Roi(float(x), float(y), side, 0.0) for y in rows for x in columns]
 
 
 def box_overlap(box: npt.NDArray[Any], boxes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -155,17 +165,6 @@ class PoseDetector:
         """Raises WeightsMissing or WeightsCorrupt."""
         self._graph = Graph("blazepose_detector")
         self._anchors = anchors()
-
-    def search(self, image: npt.NDArray[np.uint8]) -> list[Roi]:
-        """ROIs of all people as `detect` finds them in the whole image, and in parts of it unless someone is large.
-
-        Best score first. One person may be found several times.
-        """
-        people = self.detect(image)
-        if not any(roi.size > LARGE * min(image.shape[:2]) for roi in people):
-            for part in parts(image.shape[1], image.shape[0]):
-                people += self.detect(image, part)
-        return sorted(people, key=lambda roi: -roi.score)
 
     def detect(self, image: npt.NDArray[np.uint8], window: Roi | None = None) -> list[Roi]:
         """ROIs of all people, best score first, one each; empty when there is none.

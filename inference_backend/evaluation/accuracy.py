@@ -27,6 +27,7 @@ from ..generators import Observation, Silhouettes
 from ..generators.proxy import Proxy
 from ..geometry import axis_angle_to_matrix
 from ..lifters.videopose3d import VideoPose3D
+from ..scene import on_one_floor
 from ..skeletons import LANDMARKS, POINT_LANDMARKS
 from ..solve import PersonSolve, Solver, into_square
 from ..solve_preset import SolvePreset
@@ -36,7 +37,6 @@ from ..weights import model_path
 from .metrics import (
     EXTREMITIES,
     limb_twist_error,
-    macro_average,
     mpjpe,
     mpve,
     pa_mpjpe,
@@ -54,7 +54,7 @@ LIMB_JOINTS = (16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
 Arrays = dict[str, npt.NDArray[Any]]
 
 Rows = dict[str, dict[str, Tensor]]
-"""Per system and metric: a value for every frame, millimetres or degrees."""
+"""Per system and metric: a value for every frame: millimetres, degrees, or (2D) hundredths of the height."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Evaluator:
         seen = Observation(data.points[clip], data.confidence[clip], data.world[clip])
         masks = self._silhouettes(clip)
         with torch.enable_grad():
-            solve = solver.streams(seen, masks, seconds, lambda *_: None)
+            streams = solver.streams(seen, masks, seconds, lambda *_: None)
+            solve = on_one_floor([solver], [streams], True, lambda *_: None).solves[0]
         true_joints, points = data.targets[clip][:, :24], data.targets[clip][:, 24:]
         rotations = data.rotations[clip]
         local = axis_angle_to_matrix(data.pose[clip])
@@ -122,12 +123,12 @@ class Evaluator:
         exact = data.landmarks[clip][..., :2] / data.landmarks[clip][..., 2:]
         exact_seen = Observation(exact, torch.ones_like(seen.confidence), None)
         with torch.enable_grad():
-            exact_solve = solver.streams(exact_seen, masks, seconds, lambda *_: None)
+            exact_streams = solver.streams(exact_seen, masks, seconds, lambda *_: None)
         rows["lifter alone"] = {
             **_joints(solve.lifted.joints, true_joints),
             **_rotations(solve.lifted.rotations, rotations, solver.rig.rest_joints(solve.betas[None])[0]),
         }
-        rows["lifter, exact 2D"] = _joints(exact_solve.lifted.joints, true_joints)
+        rows["lifter, exact 2D"] = _joints(exact_streams.lifted.joints, true_joints)
         rows["lifter, fitted"] = {
             **_joints(solve.target.joints, true_joints),
             **_rotations(solve.target.rotations, rotations, solver.rig.rest_joints(solve.betas[None])[0]),
@@ -177,7 +178,8 @@ class Evaluator:
         truth = truth - truth[:, 6:8].mean(1, keepdim=True)
         guess = guess * (truth.norm(dim=-1).sum() / guess.norm(dim=-1).sum().clamp_min(1e-6))
         distance = (guess - truth).norm(dim=-1).mean(-1) * 1000
-        return {"limbs": distance, "limbs PA": pa_mpjpe(guess, truth) * 1000}
+        seen = self.data.error[clip].norm(dim=-1).mean(-1) * 100
+        return {"limbs": distance, "limbs PA": pa_mpjpe(guess, truth) * 1000, "2D": seen}
 
     def _silhouettes(self, clip: int) -> Silhouettes:
         """Three frames' masks a clip."""
@@ -231,34 +233,3 @@ def _rotations(rotations: Tensor, truth: Tensor, rest_joints: Tensor) -> dict[st
         out[{"head": "head°", "wrist": "hand°", "ankle": "foot°"}[part]] = each[:, columns].mean(-1)
     out["twist°"] = limb_twist_error(rotations, truth, rest_joints).mean(-1)
     return out
-
-
-METRICS = ("MPJPE", "PA-MPJPE", "MPVE", "limbs", "limbs PA", "head°", "hand°", "foot°", "twist°")
-
-COLUMNS = (
-    ("BlazePose limbs", "BlazePose's world landmarks", "limbs"),
-    ("lifter limbs", "lifter alone", "limbs"),
-    ("lifter MPJPE", "lifter alone", "MPJPE"),
-    ("fitted MPJPE", "lifter, fitted", "MPJPE"),
-    ("PC-HMR MPVE", "parallel PC-HMR", "MPVE"),
-)
-"""What is told of each stratum and category: title, system, metric."""
-
-
-def table(evaluation: Evaluation) -> str:
-    """Markdown: a line a system, then the strata and the categories."""
-    lines = ["| | " + " | ".join(METRICS) + " |", "|---|" + "---|" * len(METRICS)]
-    for system, metrics in evaluation.rows.items():
-        cells = [f"{macro_average(metrics[m], evaluation.categories):.1f}" if m in metrics else "–" for m in METRICS]
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
-    named = sorted(set(evaluation.categories))
-    categories = {c: torch.tensor([x == c for x in evaluation.categories]) for c in named}
-    for title, groups in (("stratum", evaluation.strata), ("category", categories)):
-        heads = " | ".join(head for head, _, _ in COLUMNS)
-        lines += ["", f"| {title} | frames | {heads} |", "|---|---|" + "---|" * len(COLUMNS)]
-        for name, mask in groups.items():
-            if not bool(mask.any()):
-                continue
-            cells = [f"{float(evaluation.rows[system][metric][mask].mean()):.1f}" for _, system, metric in COLUMNS]
-            lines.append(f"| {name} | {int(mask.sum())} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)

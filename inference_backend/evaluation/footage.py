@@ -18,9 +18,22 @@ from ..body_model import BodyModel
 from ..body_points import PointRig, compose
 from ..errors import TakeMismatch
 from ..geometry import quaternion_to_matrix
-from ..skeletons import PARENTS
+from ..skeletons import JOINTS, PARENTS
 from ..take import Person, Take
-from .motion_faults import SURE, bent_back, bone_spread, crossed, depth_jumps, flipped, standing_speeds, swapped
+from .motion_faults import (
+    SURE,
+    bent_back,
+    bone_spread,
+    crossed,
+    depth_jumps,
+    flipped,
+    standing_feet,
+    standing_speeds,
+    swapped,
+)
+
+NEAR: Final = 0.5
+"""Metres from the floor within which a standing foot is taken to stand on it."""
 
 _BATCH: Final = 256
 
@@ -51,12 +64,18 @@ class Quality:
     """Median speed of the target's feet while they stand in the picture, mm/s; NaN where none does."""
     foot_speed_95: float
     """95th percentile of it."""
+    floor: float
+    """Median distance of the calibrated mesh's feet to the floor while they stand in the picture, mm, of those within
+    `NEAR` of it: others stand on something else; NaN where none does."""
+    floor_95: float
+    """95th percentile of it."""
 
 
 _TITLES: Final = {
     "frames": "frames", "reprojection": "reproj. %", "reprojection_95": "95%", "bone_spread": "bones ± %",
     "swapped": "swapped", "crossed": "crossed", "flipped": "flipped", "bent_back": "bent back",
     "depth_jumps": "depth jumps", "foot_speed": "feet mm/s", "foot_speed_95": "95%",
+    "floor": "floor mm", "floor_95": "95%",
 }  # fmt: skip
 
 
@@ -93,6 +112,8 @@ def quality(person: Person, body: BodyModel) -> Quality:
     sure = detected[..., 2] > SURE
     median, p95 = _percentiles(distance[sure])
     foot_speed, foot_speed_95 = _percentiles(1000 * standing_speeds(points, detected, tall, seconds))
+    heights = sole_heights(person, body)[standing_feet(detected, tall, seconds)]
+    floor, floor_95 = _percentiles(1000 * np.abs(heights[np.abs(heights) < NEAR]))
     return Quality(
         frames=len(joints),
         reprojection=median,
@@ -105,6 +126,8 @@ def quality(person: Person, body: BodyModel) -> Quality:
         depth_jumps=int(depth_jumps(joints, seconds).sum()),
         foot_speed=foot_speed,
         foot_speed_95=foot_speed_95,
+        floor=floor,
+        floor_95=floor_95,
     )
 
 
@@ -121,6 +144,15 @@ def placed_landmarks(person: Person, body: BodyModel) -> npt.NDArray[np.float64]
             found = found + (turns[:, carrier] @ body.landmark_offsets[..., None])[..., 0]
         out.append(found.double().numpy())
     return np.concatenate(out)
+
+
+def sole_heights(person: Person, body: BodyModel) -> npt.NDArray[np.float64]:
+    """Height of the lowest vertex of the calibrated mesh's left and right foot in the world. Shape: (F, 2) metres."""
+    joints = [body.smpl24[JOINTS.index(f"{side}_{part}")] for side in ("left", "right") for part in ("ankle", "foot")]
+    share = body.weights[:, joints]
+    feet = [np.flatnonzero(share[:, rows].sum(1).numpy() > 0.5) for rows in ([0, 1], [2, 3])]
+    world, vertices = np.asarray(person.array("world"), np.float64), person.array("vertices")
+    return np.stack([(vertices[:, foot] @ world[2, :3]).min(1) + world[2, 3] for foot in feet], 1)
 
 
 def table(names: Sequence[str], rows: Sequence[Quality]) -> str:

@@ -109,22 +109,37 @@ def standing_speeds(points: Float, detected: Float, tall: Float, seconds: Float)
 
     Shape: points (F, 11, 3) metres, detected (F, 33, 3) px and visibility, tall (F,) px, seconds (F,) → (K,).
     """
-    last = len(seconds) - 1
-    reach = max(1, round(0.1 * mean_fps(np.asarray(seconds, np.float64))))
-    now = np.arange(reach, last + 1 - reach)
-    before, after = now - reach, now + reach
+    now, before, after = _around(seconds)
     span = seconds[after] - seconds[before]
+    stands = standing_feet(detected, tall, seconds)
     out = []
-    for side in ("left", "right"):
-        parts = (f"{side}_heel", f"{side}_foot_index")
-        shown = detected[:, [LANDMARKS.index(part) for part in parts]]
-        placed = points[:, [POINTS.index(part) for part in parts]]
+    for foot, side in enumerate(("left", "right")):
+        placed = points[:, [POINTS.index(f"{side}_{part}") for part in ("heel", "foot_index")]]
+        speed = np.linalg.norm(placed[after] - placed[before], axis=-1).mean(1) / span
+        out.append(speed[stands[now, foot]])
+    return np.concatenate(out)
+
+
+def standing_feet(detected: Float, tall: Float, seconds: Float) -> npt.NDArray[np.bool_]:
+    """Frames in which each foot, left and right, stands still in the picture.
+
+    Shape: detected (F, 33, 3) px and visibility, tall (F,) px, seconds (F,) → (F, 2).
+    """
+    now, before, after = _around(seconds)
+    out = np.zeros((len(seconds), 2), bool)
+    for foot, side in enumerate(("left", "right")):
+        shown = detected[:, [LANDMARKS.index(f"{side}_{part}") for part in ("heel", "foot_index")]]
         moved = np.linalg.norm(shown[after, :, :2] - shown[before, :, :2], axis=-1) / tall[now, None]
         seen = (shown[[before, now, after], :, 2] > _SEEN).all((0, 2))
-        stands = seen & (moved.max(1) / span < STILL_SPEED)
-        speed = np.linalg.norm(placed[after] - placed[before], axis=-1).mean(1) / span
-        out.append(speed[stands])
-    return np.concatenate(out)
+        out[now, foot] = seen & (moved.max(1) / (seconds[after] - seconds[before]) < STILL_SPEED)
+    return out
+
+
+def _around(seconds: Float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Frames, those a tenth of a second before, and after."""
+    reach = max(1, round(0.1 * mean_fps(np.asarray(seconds, np.float64))))
+    now = np.arange(reach, len(seconds) - reach)
+    return now, now - reach, now + reach
 
 
 def _apart(a: Float, b: Float) -> npt.NDArray[np.float64]:

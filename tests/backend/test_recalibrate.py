@@ -170,7 +170,7 @@ def test_preview_over_the_wire(take: Path, tmp_path: Path) -> None:
     out.write_bytes(bytes(2 * count * 12))
     still = {"take": str(take), "row": 3, "out": str(out), "half": 0, "layers": OFF.values()}
     first = preview(still, context())
-    to = (np.array(first["joints"][ELBOW]) + [0, 0, 0.04]).tolist()
+    to = np.add(first["joints"][ELBOW], [0, 0, 0.04]).tolist()
     second = preview({**still, "half": 1, "drag": {"joint": ELBOW, "to": to, "mode": "free"}}, context())
     meshes = np.fromfile(out, np.float32).reshape(2, count, 3)
     live = LiveEdit(take, 0, OFF)

@@ -1,0 +1,76 @@
+"""Everyone of a clip in one world: both streams of each, the floor that they stand on, and then the target poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .footing import Footing
+from .ground import Ground, Stander, find_ground, rest_on_levels
+from .sightings import mean_fps
+from .solve import PersonSolve, Solver, Streams, Tick
+from .world import World
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The people of a clip, as solved."""
+
+    solvers: tuple[Solver, ...]
+    """Of each person's height."""
+    solves: tuple[PersonSolve, ...]
+    """Streams and target poses."""
+    world: World
+    """Where they are."""
+
+
+def on_one_floor(solvers: Sequence[Solver], streams: Sequence[Streams], given: bool, tick: Tick) -> Scene:
+    """The target poses of people who stand on one floor.
+
+    Args:
+        solvers: of each person's height. streams: what they made.
+        given: whether somebody told the heights. Else the feet correct them: who stands on the floor is as tall as
+            that takes, and all together are as tall as their solvers say.
+    """
+    standers = [_stander(one, solver.preset.height, given) for one, solver in zip(streams, solvers, strict=True)]
+    ground = find_ground(standers)
+    solvers, streams, solves = list(solvers), list(streams), []
+    for k, scale in enumerate(ground.scales):
+        if scale != 1:
+            solvers[k] = solvers[k].of_height(solvers[k].preset.height * scale)
+            streams[k] = solvers[k].resized(streams[k], scale)
+        streams[k] = solvers[k].upright(streams[k], ground.world.up_cam)
+        height, betas = solvers[k].preset.height, streams[k].betas
+        person = _stander(streams[k], height, given, with_cut=True)
+        footing = _footing(person, ground, ground.on_floor[k], solvers[k].sole_clearance(betas))
+        solves.append(solvers[k].target(streams[k], footing, tick))
+    return Scene(tuple(solvers), tuple(solves), ground.world)
+
+
+def _stander(streams: Streams, height: float, given: bool, *, with_cut: bool = False) -> Stander:
+    """A person as the floor is looked for: where legs are cut off, that may be `with_cut` frames or without."""
+    weights = streams.seen.confidence.mean(1).numpy()
+    cut = np.zeros(len(weights), bool) if streams.whole is None else streams.whole.cut.any(1)
+    return Stander(
+        joints=streams.joints.numpy(),
+        points=streams.points.numpy(),
+        weights=weights if with_cut or cut.all() else np.where(cut, 0, weights),
+        standing=streams.standing.numpy(),
+        fps=mean_fps(streams.seconds),
+        height=height,
+        given=given,
+    )
+
+
+def _footing(person: Stander, ground: Ground, on_floor: bool, clearance: Tensor) -> Footing:
+    """What is under a person's feet, as the fit wants it."""
+    height, held, over = rest_on_levels(person, ground, on_floor)
+    level = height - ground.world.floor_offset
+    up, level_, held_, over_ = (
+        torch.tensor(array, dtype=torch.float32) for array in (ground.world.up_cam, level, held, over)
+    )
+    return Footing(up, level_, clearance, held_, over_)
