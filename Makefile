@@ -3,6 +3,7 @@
 #   make demo                  the project's own clip: take, .blend, movie and picture
 #   make demo CLIP=path        any other (ARGS="--height 1.82" and the like reach the batch)
 #   make test                  all tests, in every Blender that this machine can have (ARGS="-k lens" reach pytest)
+#   make test-setup            Set Up Backend in a real Blender's window, with half a gigabyte of real downloads
 #   make test-blender          only those in Blender (ARGS="--only 4.2 window")
 #   make lint                  style and types
 #   make extension             the extension's zip, to install in Blender
@@ -24,7 +25,7 @@ BACKEND := $(VENV_PYTHON) -m inference_backend
 
 export PCHMR_MODELS ?= $(CURDIR)/.cache/models
 
-.PHONY: demo test test-blender lint extension bench evaluate env dev lock clean distclean
+.PHONY: demo test test-setup test-blender lint extension bench evaluate env dev lock clean distclean
 
 demo: env
 	@$(VENV_PYTHON) tools/demo.py "$(CLIP)" --out "$(OUT)" $(ARGS)
@@ -34,6 +35,9 @@ test: dev
 
 test-blender: dev
 	$(VENV_PYTHON) tools/test_blender.py $(ARGS)
+
+test-setup: dev
+	$(VENV_PYTHON) -m pytest tests/window/set_up_for_real.py $(ARGS)
 
 lint: dev
 	$(VENV_PYTHON) -m ruff check .
@@ -50,6 +54,8 @@ bench: dev
 	$(BACKEND) bench memory "$(CLIP)"
 	$(BACKEND) reconstruct "$(CLIP)" --out "$(OUT)/bench.take"
 	"$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)" tests/blender/bench_forms.py "$(OUT)/bench.take"
+	"$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)" tests/blender/bench_main_thread.py "$(OUT)/bench.take" \
+		--clip "$(CLIP)" --backend "$(VENV_PYTHON)"
 
 evaluate: env
 	$(BACKEND) evaluate accuracy --predictions build/predictions.npz
@@ -63,6 +69,7 @@ dev:
 
 lock:
 	"$(PYTHON)" tools/lock.py
+	"$(PYTHON)" tools/setup_table.py
 
 # build/ stays: trainings that took hours may lie there.
 clean:

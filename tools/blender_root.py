@@ -4,8 +4,8 @@
     python tools/blender_root.py sid -- blender --version   and run a command in it
 
 The roots lie in .cache/roots. Making one needs Linux, root rights and debootstrap, a few minutes and 1.3 GB; a
-finished one is left alone, an unfinished one gone on with. Commands run in namespaces of their own, without a network,
-and leave no mount and no process behind, however they end. Standard library only.
+finished one is left alone, an unfinished one gone on with. Commands run in namespaces of their own, without a network
+unless they ask for it, and leave no mount and no process behind, however they end. Standard library only.
 """
 
 from __future__ import annotations
@@ -58,9 +58,17 @@ class BlenderRoot:
     path: Path
 
     def command(
-        self, words: Sequence[str], *, binds: Sequence[Bind] = (), env: Mapping[str, str] | None = None
+        self,
+        words: Sequence[str],
+        *,
+        binds: Sequence[Bind] = (),
+        env: Mapping[str, str] | None = None,
+        network: bool = False,
     ) -> list[str]:
-        """The command line that runs `words` inside; /tmp there is new and empty, and nothing else of ours is seen."""
+        """The command line that runs `words` inside; /tmp there is new and empty, and nothing else of ours is seen.
+
+        `network`: with this machine's.
+        """
         shown: list[str] = []
         for bind in binds:
             outside, at = bind.outside.resolve(strict=True), bind.inside or str(bind.outside.absolute())
@@ -68,7 +76,8 @@ class BlenderRoot:
         inside = {"PATH": PATH_INSIDE, "HOME": "/tmp/home", "LANG": "C.UTF-8", **(env or {})}
         variables = [f"{name}={value}" for name, value in inside.items()]
         enter = str(TOOLS / "blender_root_enter.sh")
-        return ["bash", enter, str(self.path), *shown, "--", "env", "-i", *variables, *words]
+        first = ["bash", enter, str(self.path), *(["--network"] if network else [])]
+        return [*first, *shown, "--", "env", "-i", *variables, *words]
 
 
 def make(suite: str, folder: Path = FOLDER) -> BlenderRoot:

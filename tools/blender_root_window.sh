@@ -23,6 +23,7 @@ for ((tenth = 0; tenth < limit * 10; tenth++)); do
     if ! kill -0 $blender 2> /dev/null; then
         wait $blender
         status=$?
+        echo "ENDED $(date +%s.%2N)" >> "$log"
         sleep 2 # for what it started, to end too; what stays is told in the log
         for process in /proc/[0-9]*; do
             words=$(tr '\0' ' ' < "$process/cmdline" 2> /dev/null)

@@ -4,7 +4,8 @@
 
 What the file prints comes in OUT/<file's name>.log, the last picture in OUT/<file's name>.png; it ends the run by
 writing an exit status to the file that the variable READY names (tests/window/drive.py does it). Inside, this
-checkout is at its own path, OUT at /out, and there is no network. See blender_root.py for what it needs.
+checkout is at its own path, OUT at /out, and there is no network unless one is asked for. See blender_root.py for what
+it needs.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Window:
     binds: Sequence[Bind] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     size: str = "1280x800"
+    network: bool = False
+    """Whether this machine's is seen inside."""
 
     def run(self, script: Path, *words: str, limit: int = 180) -> int:
         """Open the window, run a file in it, wait for its end or `limit` seconds; its exit status.
@@ -74,7 +77,7 @@ class Window:
             self.user.mkdir(parents=True, exist_ok=True)
             binds.append(Bind(self.user, "/user", writable=True))
             resources["BLENDER_USER_RESOURCES"] = "/user"
-        command = self.root.command(words, binds=binds, env={**env, **resources, **self.env})
+        command = self.root.command(words, binds=binds, env={**env, **resources, **self.env}, network=self.network)
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
 
 

@@ -81,7 +81,7 @@ def rest_joints() -> Array:
     with np.load(BODY, allow_pickle=False) as body:
         parts = [body[f"J_regressor_{name}"] for name in ("data", "indices", "indptr")]
         regressor = sparse.csr_matrix(tuple(parts), shape=(24, len(body["v_template"])))
-        return y_up_to_blender(regressor @ body["v_template"])
+        return np.asarray(y_up_to_blender(regressor @ body["v_template"]))
 
 
 def rig_of(bvh: Bvh, chosen: BoneMap, world: Array) -> TargetRig:
@@ -111,7 +111,7 @@ def frame_time(file: Path) -> float:
 def sampled(frames: int, step: float) -> tuple[NDArray[np.intp], Array]:
     """Rows at about 30 a second, and their seconds: at 120 the noise of a marker is a speed."""
     rows = np.arange(0, frames, max(1, round(1 / (FPS * step))))
-    return rows, rows * step
+    return np.asarray(rows, np.intp), np.asarray(rows * step, np.float64)
 
 
 def own_motion(bvh: Bvh, rig: TargetRig, rest: Array, rows: NDArray[np.intp], seconds: Array) -> SourceMotion:

@@ -1,4 +1,5 @@
-"""Makes requirements/*.lock again from pyproject.toml: `make lock`, or `python tools/lock.py`.
+"""Makes requirements/*.lock again from pyproject.toml: `make lock`, or `python tools/lock.py` and then
+`python tools/setup_table.py`, since the table of downloads is about the lock.
 
 One lock serves Python 3.10 to 3.14 on Linux, Windows and macOS, by markers, and names the sha256 of every file of
 every version, so that pip refuses anything else. The resolver is uv, in an environment of its own that is thrown away.

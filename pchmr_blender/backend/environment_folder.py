@@ -139,7 +139,7 @@ def finish(environment: Environment) -> None:
 
 
 def discard(path: Path) -> None:
-    """Give up an environment: at once out of the way, deleted in the background.
+    """Give up an environment, or the downloads: at once out of the way, deleted in the background.
 
     What cannot be deleted, as on Windows while a program of it runs, goes with the next `sweep`.
     """

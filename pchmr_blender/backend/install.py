@@ -65,7 +65,7 @@ def install(plan: Plan, report: Callable[[SetupProgress], None], cancelled: Call
         for old in environments(plan.folder):
             if (old.lock, old.device) == (made.lock, made.device) and old.folder != made.folder:
                 discard(old.folder)
-        shutil.rmtree(plan.folder / DOWNLOADS, ignore_errors=True)
+        discard(plan.folder / DOWNLOADS)
         return made
     finally:
         lock.release()

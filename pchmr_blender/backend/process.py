@@ -25,6 +25,7 @@ from ...inference_backend import protocol
 from ...inference_backend.disk import writing
 from ...inference_backend.errors import BackendDied
 from ...inference_backend.protocol import Malformed, Message
+from .programs import clean_environment
 
 LOG_BYTES: Final = 4 * 1024 * 1024
 """A log that is longer begins anew with the next process."""
@@ -34,11 +35,6 @@ LOG_LINES: Final = 20
 
 REAP_SECONDS: Final = 2.0
 """How long a process that has closed its pipe may take to end."""
-
-_NOT_FOR_CHILDREN: Final = {
-    "PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "PYTHONINSPECT", "__PYVENV_LAUNCHER__",
-}  # fmt: skip
-"""Meant for Blender's Python: they would lead the backend's to modules of another version."""
 
 # Ctrl-C in Blender's terminal is Blender's, and no console window opens. A session of its own lets the workers be
 # ended with their parent; on Windows they end when it has gone, by their pipes.
@@ -177,7 +173,7 @@ def _spawn(launch: Launch) -> tuple[subprocess.Popen[bytes], int]:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=launch.log.parent,
-                env=_environment(launch),
+                env=clean_environment(PYTHONPATH=str(launch.root), **launch.environment),
                 creationflags=_FLAGS,
                 start_new_session=sys.platform != "win32",
             )
@@ -188,9 +184,3 @@ def _spawn(launch: Launch) -> tuple[subprocess.Popen[bytes], int]:
                 interpreter=str(launch.interpreter),
             ) from error
     return child, start
-
-
-def _environment(launch: Launch) -> dict[str, str]:
-    """The variables of the process."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
-    return {**inherited, "PYTHONPATH": str(launch.root), "PYTHONUTF8": "1", **launch.environment}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,12 +22,13 @@ from typing import IO, Any, Final
 
 from ...inference_backend.errors import Cancelled
 
+_LIFELINE: Final = Path(__file__).with_name("lifeline.py")
 _POLL_SECONDS: Final = 0.05
 _TICK_SECONDS: Final = 0.25
-_MISLEADING: Final = (
-    "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR",
-    "PYTHONUSERBASE", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX",
-)  # fmt: skip
+_MISLEADING: Final = re.compile(r"PYTHON.*|__PYVENV_LAUNCHER__|VIRTUAL_ENV(_PROMPT)?|CONDA_(PREFIX(_\d+)?|DEFAULT_ENV)")
+"""Meant for another Python, Blender's or a person's own. Every name of Python's, not a list of them: each of
+PYTHONHOME, PYTHONPATH, PYTHONSAFEPATH, PYTHONPLATLIBDIR, PYTHONWARNINGS=error or PYTHONIOENCODING breaks the backend's,
+and each version of Python brings others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class TimedOut(Exception):
 
 def clean_environment(**changes: str) -> dict[str, str]:
     """This process's environment without what leads another Python astray, with `changes`. Text is UTF-8."""
-    kept = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    kept = {name: value for name, value in os.environ.items() if not _MISLEADING.fullmatch(name.upper())}
     return {**kept, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", **changes}
 
 
@@ -58,6 +60,7 @@ def ask(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    long: bool = False,
 ) -> Finished:
     """Run a program for what it prints.
 
@@ -67,6 +70,7 @@ def ask(
         folder: its working directory; None: this process's.
         environment: its variables; None: `clean_environment()`.
         cancelled: asked every 50 ms.
+        long: it may take minutes, and shall end when this process is killed.
 
     Raises:
         OSError: it cannot be started.
@@ -74,7 +78,7 @@ def ask(
         Cancelled: on request.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _start(command, folder, environment, stdout, stderr)
+        process = _start(command, folder, environment, stdout, stderr, long)
         code = _wait(process, cancelled, None, time.monotonic() + timeout)
         return Finished(code, _text(stdout), _text(stderr))
 
@@ -88,12 +92,12 @@ def run_logged(
     cancelled: Callable[[], bool],
     tick: Callable[[], None],
 ) -> int:
-    """Run a program with its output appended to an open log; its exit code.
+    """Run a program with its output appended to an open log; its exit code. It ends when this process is killed.
 
     `tick` is called four times a second, `cancelled` is asked every 50 ms. Raises OSError and Cancelled as `ask`.
     """
     log.flush()
-    return _wait(_start(command, folder, environment, log, subprocess.STDOUT), cancelled, tick, None)
+    return _wait(_start(command, folder, environment, log, subprocess.STDOUT, True), cancelled, tick, None)
 
 
 def _start(
@@ -102,15 +106,18 @@ def _start(
     environment: Mapping[str, str] | None,
     stdout: IO[bytes],
     stderr: IO[bytes] | int,
+    long: bool,
 ) -> subprocess.Popen[bytes]:
+    # Without a Python of Blender's own, as some distributions have none, a long program ends by itself only.
+    held = [sys.executable, "-I", "-S", str(_LIFELINE)] if long and Path(sys.executable or "").is_file() else []
     options: dict[str, Any] = {"start_new_session": True}  # a group of its own, to be ended as one
     if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(
-        [str(word) for word in command],
+        [*held, *map(str, command)],
         cwd=folder,
         env=clean_environment() if environment is None else dict(environment),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if held else subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
         **options,
@@ -123,16 +130,17 @@ def _wait(
     tick: Callable[[], None] | None,
     deadline: float | None,
 ) -> int:
-    """Until it ends. Whatever is raised meanwhile ends it."""
+    """Until it ends. Whatever is raised meanwhile ends it; a stop that is asked for while it ends counts, too."""
     next_tick = 0.0
     try:
         while True:
-            try:
-                return process.wait(_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                now = time.monotonic()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_SECONDS)
             if cancelled():
                 raise Cancelled("stopped on request", hint="Start it again when you like.")
+            if process.returncode is not None:
+                return process.returncode
+            now = time.monotonic()
             if deadline is not None and now > deadline:
                 raise TimedOut
             if tick is not None and now >= next_tick:
@@ -144,6 +152,8 @@ def _wait(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill the program and all it has started, unless it has ended."""
+    if process.stdin is not None:
+        process.stdin.close()
     if process.poll() is not None:
         return
     if sys.platform == "win32":

@@ -75,12 +75,14 @@ class Plan:
         """What to show before asking for consent."""
         first, *others = self.routes
         lines = [f"{first.words}: about {_megabytes(first.size)} to download"]
-        lines += [f"    {one.name}: {_megabytes(one.size)}, from {one.source}" for one in first.downloads]
+        lines += [f"    {one.name}: {_megabytes(one.size)}, {one.source}" for one in first.downloads]
         lines.append(f"Into {self.folder}")
         lines.append(
             f"Needs {_megabytes(first.disk_bytes)} of disk until it is finished; {_megabytes(self.free_bytes)} free"
         )
-        lines += [f"Else: {other.words}, {_megabytes(other.size)}" for other in others]
+        lines += [
+            f"If that fails: {other.words[:1].lower()}{other.words[1:]}, {_megabytes(other.size)}" for other in others
+        ]
         return tuple(lines)
 
 
@@ -131,7 +133,7 @@ def _routes(table: SetupTable, device: Device, chosen: Path | None) -> tuple[Rou
 
 
 def _route(tool: str, here: Interpreter | None, table: SetupTable, device: Device) -> Route:
-    pypi = "the Python Package Index"
+    pypi = "PyPI"
     # pip knows nothing of devices: it takes what its index has, or what its configuration prefers.
     build = device if tool == "uv" else table.pip_takes
     elsewhere = tool == "uv" and device is not Device.MPS
@@ -141,10 +143,10 @@ def _route(tool: str, here: Interpreter | None, table: SetupTable, device: Devic
         Download("BlazePose's models (Apache-2.0)", table.models_bytes, pypi),
     ]
     if here is None:
-        downloads.insert(0, Download(f"Python {table.python}", table.python_bytes, "python-build-standalone on GitHub"))
-        words = f"With uv {table.uv_version} and a Python {table.python} of its own"
+        downloads.insert(0, Download(f"Python {table.python}", table.python_bytes, "GitHub"))
+        words = f"With uv and a Python {table.python} of its own"
     else:
-        words = f"With {tool} and Python {'.'.join(map(str, here.version))} at {here.path}"
+        words = f"With {tool} and this machine's Python {'.'.join(map(str, here.version))}"
     if tool == "uv":
         downloads.insert(0, Download(f"uv {table.uv_version}", table.uv.size, pypi))
     cached = sum(download.size for download in downloads) * _CACHED

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from ...inference_backend.errors import KINDS, BackendError, EnvironmentInvalid
+from ...inference_backend.errors import KINDS, BackendError, BadArgument, EnvironmentInvalid
 from .environment_folder import ROOT
 from .programs import TimedOut, ask
 
@@ -80,7 +80,12 @@ def add_model(
     Where another file has its place, BadArgument, unless it shall be replaced.
     """
     options = ["--add", str(file), "--json", *(["--replace"] if replace else [])]
-    return ModelFile.from_json(_command(interpreter, root, cancelled, *options))
+    try:
+        return ModelFile.from_json(_command(interpreter, root, cancelled, *options))
+    except BadArgument as error:
+        if "--replace" in error.hint:  # of the command line
+            error.hint = "Add it in place of the other, or keep that one."
+        raise
 
 
 def _command(interpreter: Path, root: Path, cancelled: Callable[[], bool], *options: str) -> Any:
@@ -99,7 +104,8 @@ def _command(interpreter: Path, root: Path, cancelled: Callable[[], bool], *opti
 
 
 def _told(code: int, stderr: str) -> BackendError:
-    """The error that the command line printed: `Kind: message`, and its hint indented below."""
+    """The error that the command line printed: `Kind: message`, its hint indented below, and then, after bars, what
+    another program said."""
     lines = stderr.strip().splitlines()
     kind = next((kind for kind in KINDS.values() if kind.exit_code == code), None)
     start = next(
@@ -114,4 +120,5 @@ def _told(code: int, stderr: str) -> BackendError:
         )
     message = lines[start].partition(": ")[2]
     hint = lines[start + 1].strip() if start + 1 < len(lines) else ""
-    return kind(message, hint=hint, output=stderr[-3000:])
+    said = "\n".join(line.removeprefix("  | ") for line in lines[start + 2 :] if line.startswith("  | "))
+    return kind(message, hint=hint, output=said[-3000:])

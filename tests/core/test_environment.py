@@ -278,7 +278,7 @@ def test_the_plan_says_what_comes_from_where_how_large_and_whereto(here: list[In
     ]
     assert made.device is Device.CPU
     text = "\n".join(made.lines)
-    for said in ("521 MB", "246 MB", "PyTorch for the CPU", "Python 3.11", "Python Package Index", "GitHub", "Else:"):
+    for said in ("521 MB", "246 MB", "PyTorch for the CPU", "Python 3.11", "PyPI", "GitHub", "If that fails: with pip"):
         assert said in text
     assert str(tmp_path / "not there" / "yet") in text
     assert made.free_bytes > 0
@@ -486,10 +486,16 @@ def alive(number: int) -> bool:
 
 
 def test_a_program_sees_neither_our_python_nor_our_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", "astray")
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH", "PYTHONWARNINGS", "VIRTUAL_ENV"):
+        monkeypatch.setenv(name, "astray")
     code = "import os, sys; print(os.environ.get('PYTHONPATH'), sys.stdin.read() == '', 'ö'); sys.exit(3)"
     done = programs.ask([sys.executable, "-c", code], timeout=60)
     assert (done.code, done.stdout.strip(), done.stderr) == (3, "None True ö", "")
+
+
+def test_a_stop_that_is_asked_for_while_a_program_ends_counts() -> None:
+    with pytest.raises(Cancelled):
+        programs.ask([sys.executable, "-c", ""], timeout=60, cancelled=lambda: True)
 
 
 def test_a_program_that_takes_too_long_is_ended() -> None:
