@@ -10,36 +10,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from ..inference_backend.errors import Cancelled
 from ..inference_backend.progress import Progress
 from .backend.calls import GRACE_SECONDS, Call, stopped
 from .backend.client import Client
+from .steps import InThread, Report, Status
+
+__all__ = ["Activity", "BackendJob", "Job", "Report", "Status", "ThreadJob", "Work", "status_of"]
 
 END_SECONDS: Final = 0.5
 """How long Blender's quit waits for a thread that was asked to stop, so that it can end what it has started."""
 
+TURN_SECONDS: Final = 0.01
+"""No step is begun in a turn that has lasted so long."""
+
+OTHERS_WORK, THREAD_WORKS, AT_ONCE = 0.1, 0.02, 0.0
+"""Seconds until the next turn: reports of the backend come as often; threads may have little to do."""
+
 T = TypeVar("T")
-Report: TypeAlias = Callable[["Status"], None]
-Work: TypeAlias = Generator["Call | str", Any, None]
-"""Work in steps. It yields a call to wait for, and gets its result or its error; or what it is about to do, or waits
-for, and goes on after Blender has drawn that. A cancel is raised where it stands."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far an activity is, as a person reads it."""
-
-    stage: str
-    """What is being done."""
-    fraction: float | None = None
-    """0 to 1; None as long as it is not known."""
-    seconds_left: float | None = None
-    """Of this stage; None as long as it is not known."""
-    detail: str = ""
-    """`120 of 300`, or what a program says of itself."""
+Work: TypeAlias = Generator["Call | InThread[Any] | Status | str", Any, Any]
+"""Work in steps (`steps.Steps`) that calls the backend, too. It yields a call to wait for, and gets its result or its
+error."""
 
 
 class Activity(Protocol):
@@ -69,63 +62,98 @@ class Activity(Protocol):
         """Whether a stop was asked for."""
         ...
 
+    @property
+    def pause(self) -> float:
+        """Seconds until it is of use to turn it again."""
+        ...
 
-class BackendJob:
-    """Calls to the backend, one after the other, and what is to be done with their results."""
 
-    def __init__(self, title: str, client: Client, work: Work) -> None:
-        """`work` runs in turns of this client's thread; see `Work`."""
+class Job:
+    """Work in steps: a few a turn, and turns in which it waits for the backend or a thread."""
+
+    def __init__(self, title: str, work: Work, client: Client | None = None) -> None:
+        """`work` runs in turns of this thread; see `Work`. `client`: whose calls it yields, if it yields any."""
         self.title = title
-        self._client = client
         self._work = work
-        self._call: Call | None = None
-        self._step = ""
+        self._client = client
+        self._awaited: Call | _Running[Any] | None = None
+        self._step = Status("Starting")
+        self._pause = AT_ONCE
         self._cancelled = False
 
     @property
     def cancelling(self) -> bool:
         return self._cancelled
 
+    @property
+    def pause(self) -> float:
+        return self._pause
+
     def turn(self) -> bool:
-        """Deliver what the backend said; where no call is under way, do a step."""
-        self._client.pump()
-        return (self._call is None or self._call.done) and not self._advance()
+        """Deliver what the backend said; where nothing is waited for, do some steps."""
+        if self._client is not None:
+            self._client.pump()
+        if self._awaited is not None and not self._awaited.done:
+            return False
+        until = time.monotonic() + TURN_SECONDS
+        while self._advance():
+            if self._pause > 0 or time.monotonic() >= until:
+                return False
+        return True
 
     def status(self) -> Status:
-        if self._call is None:
-            return Status(self._step)
-        if self._call.progress is None:
+        if isinstance(self._awaited, _Running):
+            return self._awaited.status
+        if self._awaited is None or self._client is None:
+            return self._step
+        if self._awaited.progress is None:
             return Status("Starting the backend" if self._client.hello is None else "Waiting for the backend")
-        return status_of(self._call.progress)
+        return status_of(self._awaited.progress)
 
     def cancel(self) -> None:
         self._cancelled = True
-        if self._call is not None:
-            self._call.cancel()
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     def end(self) -> None:
+        if isinstance(self._awaited, _Running):
+            self._awaited.end()
         self._work.close()
 
     def _advance(self) -> bool:
         """Let the work go on to where it yields again; False at its end."""
-        call, self._call = self._call, None
+        awaited, self._awaited = self._awaited, None
         try:
-            if call is not None and call.error is not None:
-                yielded = self._work.throw(call.error)
+            if awaited is not None and awaited.error is not None:
+                yielded = self._work.throw(awaited.error)
             elif self._cancelled:
                 yielded = self._work.throw(stopped())
             else:
-                yielded = self._work.send(None if call is None else call.result)
+                yielded = self._work.send(None if awaited is None else awaited.result)
         except StopIteration:
             return False
-        if isinstance(yielded, Call):
-            self._call = yielded
-        else:
-            self._step = yielded
+        self._take_up(yielded)
         return True
 
+    def _take_up(self, yielded: Call | InThread[Any] | Status | str) -> None:
+        if isinstance(yielded, Call):
+            self._awaited, self._pause = yielded, OTHERS_WORK
+        elif isinstance(yielded, InThread):
+            self._awaited, self._pause = _Running(yielded), THREAD_WORKS
+        elif isinstance(yielded, Status):
+            self._step, self._pause = yielded, AT_ONCE
+        else:
+            self._step, self._pause = Status(yielded), OTHERS_WORK
 
-class ThreadJob(Generic[T]):
+
+class BackendJob(Job):
+    """Calls to the backend, one after the other, and what is to be done with their results."""
+
+    def __init__(self, title: str, client: Client, work: Work) -> None:
+        super().__init__(title, work, client)
+
+
+class ThreadJob(Job, Generic[T]):
     """A function in a thread of its own, which must not touch Blender's data."""
 
     def __init__(
@@ -135,54 +163,62 @@ class ThreadJob(Generic[T]):
         finish: Callable[[T], None] | None = None,
     ) -> None:
         """Begin. `work` gets where to report to, and what says whether to stop; `finish` gets what it returns."""
-        self.title = title
-        self._work = work
-        self._finish = finish
-        self._status = Status("Starting")
-        self._patience: float | None = None  # until when it may take to stop, by time.monotonic()
-        self._stop = threading.Event()
-        self._result: list[T] = []
+
+        def steps() -> Work:
+            result = yield InThread("Starting", work)
+            if finish is not None:
+                finish(result)
+
+        super().__init__(title, steps())
+        self._advance()
+
+
+class _Running(Generic[T]):
+    """Work on its way in a thread. One that does not stop in time is left to itself: nobody sees its end."""
+
+    def __init__(self, wanted: InThread[T]) -> None:
+        self.status = Status(wanted.stage)
+        self.result: T | None = None
+        self._wanted = wanted
         self._error: Exception | None = None
+        self._stop = threading.Event()
+        self._patience: float | None = None  # until when it may take to stop, by time.monotonic()
         # A daemon: Blender's quit must not wait for a download.
-        self._thread = threading.Thread(target=self._run, name=title, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=wanted.stage, daemon=True)
         self._thread.start()
 
     @property
-    def cancelling(self) -> bool:
-        return self._stop.is_set()
+    def done(self) -> bool:
+        """Whether there is a result or an error, or no patience left."""
+        return not self._thread.is_alive() or (self._patience is not None and time.monotonic() >= self._patience)
 
-    def turn(self) -> bool:
-        """See whether the thread has ended. One that does not stop in time is left to itself: nobody sees its end."""
-        if self._patience is not None and (not self._thread.is_alive() or time.monotonic() >= self._patience):
-            raise self._error if isinstance(self._error, Cancelled) else stopped()
-        if self._thread.is_alive():
-            return False
-        if self._error is not None:
-            raise self._error
-        if self._finish is not None:
-            self._finish(self._result[0])
-        return True
-
-    def status(self) -> Status:
-        return self._status
+    @property
+    def error(self) -> Exception | None:
+        """Why there is no result; a thread that was asked to stop has none, whatever it ended with."""
+        if self._patience is not None:
+            return self._error if isinstance(self._error, Cancelled) else stopped()
+        return self._error
 
     def cancel(self) -> None:
+        """Ask it to stop."""
         self._stop.set()
-        self._patience = time.monotonic() + GRACE_SECONDS
+        if self._patience is None:
+            self._patience = time.monotonic() + GRACE_SECONDS
 
     def end(self) -> None:
+        """Ask it to stop, and wait for a moment."""
         self._stop.set()
         self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
-        """The thread's life; what it raises is raised again by `turn`."""
+        """The thread's life."""
         try:
-            self._result.append(self._work(self._report, self._stop.is_set))
+            self.result = self._wanted.work(self._report, self._stop.is_set)
         except Exception as error:
             self._error = error
 
     def _report(self, status: Status) -> None:
-        self._status = status
+        self.status = status
 
 
 def status_of(progress: Progress) -> Status:

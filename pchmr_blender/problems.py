@@ -49,6 +49,10 @@ class Problem:
     """The file that says all of it."""
     take: str = ""
     """The take it is about, where the one that is finished could not be imported."""
+    reason: str = ""
+    """Which of the things it is that end in this kind, as `proxy` or `online_access` of NoNetwork."""
+    path: str = ""
+    """The file or folder that it is about."""
 
 
 def problem_of(error: Exception) -> Problem:
@@ -60,14 +64,15 @@ def problem_of(error: Exception) -> Problem:
     elif not isinstance(error, BackendError):
         trace = "".join(traceback.format_exception(error))
         error = Internal(f"{type(error).__name__}: {error}", hint="", traceback=trace)
-    texts = {name: str(error.facts.get(name, "")) for name in ("output", "log", "take", "traceback")}
+    texts = {name: str(error.facts.get(name, "")) for name in ("output", "log", "take", "traceback", "reason", "path")}
     hint = error.hint
     if isinstance(error, Internal):
         texts["log"] = _logged("\n".join(filter(None, (str(error), texts["traceback"], texts["output"]))))
         hint = f"This is a fault of {NAME}: report it with the log."
     elif any(words in hint for words in _OF_THE_COMMAND_LINE):
         hint = HINTS.get(error.kind, hint)
-    return Problem(error.kind, error.message, hint, texts["output"], texts["log"], texts["take"])
+    del texts["traceback"]  # it is in the log
+    return Problem(error.kind, error.message, hint, **texts)
 
 
 def _logged(text: str) -> str:

@@ -19,8 +19,8 @@ from .backend.client import Client
 from .backend.process import Launch
 from .problems import Problem, problem_of
 
-TURN_EVERY: Final = 0.1
-"""Seconds between turns while others work: reports come as often."""
+REDRAW_EVERY: Final = 0.1
+"""Seconds between drawings of how far the work is."""
 
 QUIT_SECONDS: Final = 0.2
 """How long Blender's quit, and disabling the extension, wait for the backend to end by itself."""
@@ -38,6 +38,7 @@ class Session:
         """What ended well last, in a sentence."""
         self._client: Client | None = None
         self._shown: Status | None = None
+        self._drawn = 0.0  # when the panel was last told, by time.monotonic()
         self._ended: Exception | None = None  # of the last activity, for `wait`
 
     def client(self, launch: Launch) -> Client:
@@ -71,11 +72,11 @@ class Session:
         if over:
             self._end(None)
             return None
-        status = activity.status()
-        if status != self._shown:
-            self._shown = status
+        status, now = activity.status(), time.monotonic()
+        if status != self._shown and now - self._drawn >= REDRAW_EVERY:
+            self._shown, self._drawn = status, now
             redraw()
-        return TURN_EVERY
+        return activity.pause
 
     def wait(self) -> None:
         """Without a window: turn until the activity has ended. Raises what it ended with."""

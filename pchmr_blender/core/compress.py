@@ -5,6 +5,7 @@
 2  those offsets are streamed into a space of few dimensions                  `low_rank`
 3  the fewest rows of it that keep the error become the keys                  `minimax`
 4  each frame's key values are found, and its error measured, posed           `key_values`
+5  values become what sliders have, 0 to 1                                    `sliders`
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .key_values import evened, least_squares, with_own_keys, with_shared_keys
 from .low_rank import LowRank
 from .minimax import fewest_rows
 from .posed_clip import NEGLIGIBLE, PosedClip
+from .sliders import to_sliders
 
 LEAST_TOLERANCE_MM: Final = 0.05
 """Below it Blender's float32 counts."""
@@ -39,7 +41,7 @@ class Correctives:
     offsets: NDArray[np.float32]
     """(K, N, 3) what each key adds to the rest pose at value 1: metres, rest frame."""
     values: NDArray[np.float32]
-    """(F, K) value of each key in each frame, -1 to 1."""
+    """(F, K) value of each key in each frame, 0 to 1."""
     max_error: float
     """The largest distance of any vertex, posed, from the take's in any frame; metres."""
 
@@ -80,6 +82,6 @@ def compress(clip: PosedClip, tolerance_mm: float, tick: Callable[[int, int], No
     fit = with_shared_keys(clip, fit, basis.weights, tolerance, lambda: tick(2 * count, steps))
     fit = with_own_keys(clip, fit, fit.beyond(tolerance), tolerance, lambda: tick(2 * count, steps))
 
-    reach = np.maximum(np.abs(fit.values).max(0, initial=0.0), np.finfo(np.float32).tiny)
-    offsets = (fit.rows * reach[:, None]).reshape(len(fit.rows), 3, clip.vertex_count).transpose(0, 2, 1)
-    return Correctives(np.ascontiguousarray(offsets), fit.values / reach, float(fit.errors.max()))
+    keys, values = to_sliders(fit.rows, fit.values)
+    offsets = keys.reshape(len(keys), 3, clip.vertex_count).transpose(0, 2, 1)
+    return Correctives(np.ascontiguousarray(offsets), values, float(fit.errors.max()))

@@ -68,6 +68,12 @@ class Pinhole:
         x, y, z = np.moveaxis(np.asarray(points_cam, np.float64), -1, 0)
         return np.stack([self.fx * x / z + self.cx, self.fy * y / z + self.cy], axis=-1)
 
+    def unproject(self, pixels: NDArray[np.float64], depth: float = 1.0) -> NDArray[np.float64]:
+        """Pixels → the points of the camera frame (OpenCV) that lie this far ahead. Shape: (..., 2) → (..., 3)."""
+        x, y = np.moveaxis(np.asarray(pixels, np.float64), -1, 0)
+        z = np.full_like(x, depth)
+        return np.stack([(x - self.cx) / self.fx * z, (y - self.cy) / self.fy * z, z], axis=-1)
+
 
 @dataclass(frozen=True)
 class Lens:

@@ -108,7 +108,7 @@ def find_clip(clip: ClipInfo, take_folder: Path, blend_folder: Path | None) -> P
             return place
     raise ClipNotFound(
         f"the footage {name} is not at {' nor at '.join(map(str, tried))}, or is another one there",
-        hint="Put the footage back or beside the take, or say where it is now.",
+        hint="Put the footage back, or beside the take or the .blend file.",
         tried=[str(place) for place in tried],
     )
 

@@ -18,6 +18,7 @@ from ...inference_backend.errors import TakeCorrupt
 from ...inference_backend.frame_rates import runs_evenly
 from ...inference_backend.skeletons import PARENTS
 from ...inference_backend.take import Person, Take, open_take
+from ...inference_backend.take_format import STAGES
 from ...inference_backend.take_info import TakeInfo
 from .axes import quaternions_to_matrices, y_up_to_blender
 
@@ -123,6 +124,11 @@ class PersonView:
         return np.array(self._person.array("suspect"))
 
     @cached_property
+    def suspect_causes(self) -> NDArray[np.uint8]:
+        """(F, 24, 6) how strong each of `take_format.SUSPECT_CAUSES` is, 0 to 255; 128 is one half."""
+        return np.array(self._person.array("suspect_causes"))
+
+    @cached_property
     def keypoints_2d(self) -> NDArray[np.float32]:
         """(F, 33, 3) x, y in pixels of the upright image, confidence."""
         return np.array(self._person.array("keypoints_2d"))
@@ -193,7 +199,7 @@ def open_view(folder: Path) -> TakeView:
         TakeVersion: written by another version of the format.
     """
     take = open_take(folder)
-    unfinished = [p.info.index for p in take.people if not p.finished("suspects")]
+    unfinished = [p.info.index for p in take.people if not p.finished(STAGES[-1])]
     if not take.people or unfinished:
         raise TakeCorrupt(
             f"the reconstruction of {folder} has not finished",

@@ -30,8 +30,8 @@ class Batch:
     """A preset's name, or the path of a .toml file."""
     people: str
     """largest, all, or a number."""
-    height: float | None
-    """Metres; None: the preset's."""
+    height: float | tuple[float, ...] | None
+    """Metres; of each of all people by size where there are several; None: the preset's."""
     focal: float | None
     """Focal length in pixels of the upright picture; None: the preset's, or found out."""
     device: str | None
@@ -66,6 +66,10 @@ def parse(words: Sequence[str]) -> Batch:
     given = _parser().parse_args(words)
     if given.people not in ("largest", "all") and not given.people.isdecimal():
         raise BadArgument(f"--people {given.people}", hint="Say largest, all, or a number: 0 is the largest.")
+    if isinstance(given.height, tuple) and given.people != "all":
+        raise BadArgument(
+            f"--height: {len(given.height)} heights for one person", hint="Give one height, or say --people all."
+        )
     return Batch(
         clips=tuple(clip.absolute() for clip in given.clips),
         out=given.out.absolute(),
@@ -90,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=_PROGRAM,
         description="Reconstruct clips and bring each into a .blend of its own, without a window. What is finished is "
-        "kept: the same command run again goes on where it was stopped.",
+        "kept: the same command run again goes on where it was stopped. Where the extension is enabled, "
+        "`blender -c pchmr CLIPS…` is the same.",
         epilog=f"exit codes: 0 all is done; else of the first clip that failed: {codes}",
         allow_abbrev=False,
     )
@@ -104,7 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--people", default="largest", metavar="WHO", help="largest (default), all, or a number: 0 is the largest"
     )
-    parser.add_argument("--height", type=_above(0), metavar="M", help="height of the people, metres (default 1.70)")
+    parser.add_argument(
+        "--height",
+        type=_heights,
+        metavar="M[,M…]",
+        help="height of the people, metres (default 1.70); with --people all one each, the largest's first",
+    )
     parser.add_argument("--focal", type=_above(0), metavar="PX", help="focal length in pixels of the upright picture")
     parser.add_argument(
         "--preset", default="default", metavar="NAME", help="a preset's name, or a .toml file (default: default)"
@@ -148,6 +158,11 @@ def _formats(text: str) -> tuple[Format, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no format; {_listed(Format)}")
     return tuple(dict.fromkeys(Format(name) for name in names))
+
+
+def _heights(text: str) -> float | tuple[float, ...]:
+    numbers = tuple(_above(0)(part.strip()) for part in text.split(","))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _above(least: float, *, included: bool = False) -> Callable[[str], float]:

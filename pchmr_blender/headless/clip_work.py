@@ -33,10 +33,11 @@ from ..scene.body_forms import form_of, set_form
 from ..scene.exports import export
 from ..scene.handles import part_of, placing_of
 from ..scene.import_take import ImportOptions, import_take
+from ..scene.mesh_cache import cache_files
 from ..scene.preview import PreviewOptions, render_preview
 from .arguments import Batch
 from .blend_file import look_through_camera, new_file, save
-from .stamps import BLEND, PREVIEW, Ledger, digest, settings_key
+from .stamps import BLEND, CACHES, PREVIEW, Ledger, digest, settings_key
 
 _MOVIE = "preview.mp4"
 """Not mp4 alone: that may be the footage itself, where clips are reconstructed beside it."""
@@ -79,7 +80,8 @@ class ClipMade:
 def finished(job: ClipJob, batch: Batch) -> ClipMade | None:
     """What an earlier run has made, where that is all that is asked for. Raises ClipNotFound, UnsupportedVideo."""
     ledger = _ledger(job, batch)
-    if ledger.is_of(digest(job.take / JSON_NAME)) and all(ledger.has(kind) for kind in _kinds(batch)):
+    there = all(ledger.has(kind) for kind in _kinds(batch)) and ledger.has_caches()
+    if there and ledger.is_of(digest(job.take / JSON_NAME)):
         return ClipMade(_files(ledger, batch))
     return None
 
@@ -101,7 +103,7 @@ def clip_work(client: Client, job: ClipJob, batch: Batch, show: Show) -> Work:
         people = _import(view, batch, show)
         notes = [*view.info.warnings, *(person.pchmr.problem for person in people)]
         if not ledger.has(BLEND):
-            _save(job, batch, ledger)
+            _save(job, batch, people, ledger)
         if batch.preview and not ledger.has(PREVIEW):
             yield "Looking for what can draw"
             notes.append((yield from _preview(client, job, people, view, show)))
@@ -152,15 +154,15 @@ def _params(job: ClipJob, batch: Batch) -> dict[str, Any]:
 
 def _import(view: TakeView, batch: Batch, show: Show) -> list[bpy.types.Collection]:
     options = ImportOptions(form=batch.form, tolerance_mm=batch.tolerance_mm)
-    tell = _teller("Importing", show)
-    return import_take(view.folder, options, bpy.context.scene, lambda what, done, total: tell(done, total))
+    return import_take(view.folder, options, bpy.context.scene, show)
 
 
-def _save(job: ClipJob, batch: Batch, ledger: Ledger) -> None:
+def _save(job: ClipJob, batch: Batch, people: Sequence[bpy.types.Collection], ledger: Ledger) -> None:
     _require_own_blend(job, batch, ledger)  # again: hours may have passed, or the take may be another one
     look_through_camera()
     ledger.begin_blend()
     save(job.file("blend"))
+    ledger.add(CACHES, [file for person in people for file in cache_files(part_of(person, "BODY"))])
     ledger.add(BLEND, [job.file("blend")])
 
 
@@ -197,7 +199,7 @@ def _export(
                 carried[0],
                 tolerance_mm=batch.tolerance_mm,
                 cache_folder=cache_folder(view.folder),
-                tick=_teller(f"Converting for {file_format.label}", show),
+                show=show,
             )
         number = f"_{person.pchmr.person}" if len(people) > 1 else ""
         files.append(job.file(file_format.value, number))

@@ -72,14 +72,14 @@ def _run(
 ) -> list[ClipResult]:
     """Every clip; the report is true after each. Raises OutputNotWritable, DiskFull (the report)."""
     results = [ClipResult(str(job.clip), job.name, "not begun") for job in jobs]
+    _report(results, batch)  # said now, and not after hours, where it cannot be written
     client = Client(launch)
     try:
         for number, job in enumerate(jobs):
             console.begin(f"{number + 1}/{len(jobs)} {job.name}")
             results[number] = _result(job, batch, client, console, interrupt)
             console.say(results[number].line())
-            if batch.report is not None:
-                write_report(batch.report, results, bpy.app.version_string)
+            _report(results, batch)
             if results[number].status == "cancelled":
                 break
             if client.error is not None:
@@ -89,6 +89,11 @@ def _run(
     finally:
         client.close()
     return results
+
+
+def _report(results: Sequence[ClipResult], batch: Batch) -> None:
+    if batch.report is not None:
+        write_report(batch.report, results, bpy.app.version_string)
 
 
 def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interrupt: Interrupt) -> ClipResult:

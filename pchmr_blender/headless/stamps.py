@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Final
 from ...inference_backend import disk
 from ...inference_backend.footage_files import fingerprint
 from ..constants import ROOT
+from ..core import pc2
 from .arguments import Batch
 
 BLEND: Final = "blend"
 PREVIEW: Final = "preview"
+CACHES: Final = "caches"
+"""The mesh caches of the .blend, of which there may be none."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Stamp:
     blend: str | None = ""
     """`digest` of the .blend as it was written; empty: it was not, None: it is being written."""
     made: dict[str, list[str]] = field(default_factory=dict)
-    """Names of the finished files, by kind: blend, preview, or a format's ending."""
+    """Finished files, as seen from the stamp's folder, by kind: blend, caches, preview, or a format's ending."""
 
 
 class Ledger:
@@ -58,6 +62,10 @@ class Ledger:
         files = self.files(kind)
         return bool(files) and all(file.is_file() for file in files)
 
+    def has_caches(self) -> bool:
+        """Whether the .blend's mesh caches are there and whole: else it would show the rest pose."""
+        return all(pc2.is_whole(file) for file in self.files(CACHES))
+
     def files(self, kind: str) -> list[Path]:
         """The finished files of a kind."""
         return [self._path.parent / name for name in self._stamp.made.get(kind, ())]
@@ -72,7 +80,8 @@ class Ledger:
 
     def add(self, kind: str, files: Sequence[Path]) -> None:
         """Files are finished. Raises OutputNotWritable, DiskFull."""
-        made = {**self._stamp.made, kind: [file.name for file in files]}
+        names = [Path(os.path.relpath(file, self._path.parent)).as_posix() for file in files]
+        made = {**self._stamp.made, kind: names}
         blend = digest(files[0]) if kind == BLEND else self._stamp.blend
         self._write(replace(self._stamp, made=made, blend=blend))
 

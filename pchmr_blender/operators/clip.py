@@ -3,31 +3,33 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
 
 from ...inference_backend.errors import SceneChanged
+from ..scene.open_footage import KINDS, numbered, open_footage
 from .reporting import Reporting
+
+__all__ = ["CLASSES", "numbered"]
 
 
 class PCHMR_OT_use_movie_clip(Reporting, bpy.types.Operator):
-    """Take the footage of a movie clip that is open in this file"""
+    """Take footage that is open in this file"""
 
     bl_idname = "pchmr.use_movie_clip"
-    bl_label = "Use Movie Clip"
+    bl_label = "Use Open Footage"
     bl_options = {"UNDO", "INTERNAL"}
 
-    name: StringProperty(name="Name", description="Of the movie clip")  # type: ignore[valid-type]
+    kind: EnumProperty(name="Kind", description="Where it is open", items=KINDS)  # type: ignore[valid-type]
+    name: StringProperty(name="Name", description="Of the movie clip, the image or the strip")  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        clip = bpy.data.movieclips.get(self.name)
-        if clip is None:
-            raise SceneChanged(f"there is no movie clip {self.name}", hint="Choose another, or a file.")
-        path = clip.filepath
-        context.scene.pchmr.clip = numbered(path) if clip.source == "SEQUENCE" else path
+        there = open_footage(context.scene)
+        footage = next((one for one in there if (one.kind, one.name) == (self.kind, self.name)), None)
+        if footage is None:
+            kind = next(title for kind, title, *_ in KINDS if kind == self.kind).lower()
+            raise SceneChanged(f"there is no {kind} {self.name}", hint="Choose another, or a file.")
+        context.scene.pchmr.clip = footage.path
         return {"FINISHED"}
 
 
@@ -111,13 +113,6 @@ class PCHMR_OT_use_cpu(Reporting, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         context.scene.pchmr.device = "CPU"
         return {"FINISHED"}
-
-
-def numbered(path: str) -> str:
-    """The pattern of a sequence that one of its images belongs to: shot_0012.png → shot_####.png."""
-    name = re.split(r"[\\/]", path)[-1]
-    pattern = re.sub(r"\d+(?=\D*$)", lambda digits: "#" * len(digits[0]), Path(name).stem) + Path(name).suffix
-    return path[: len(path) - len(name)] + pattern
 
 
 CLASSES = (

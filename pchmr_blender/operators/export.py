@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
@@ -12,6 +13,9 @@ from ..scene.exports import ExportOptions, Format, export
 from .reporting import Asking
 from .request import absolute
 from .takes import OfPerson, person_here
+
+_MODES: Final = ("OBJECT", "POSE")
+"""In others some exporters fail, and what is edited is not in the data yet."""
 
 
 class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
@@ -25,6 +29,13 @@ class PCHMR_OT_export_person(OfPerson, Asking, bpy.types.Operator):
     skeleton_only: BoolProperty(name="Skeleton Only", description="Bones without the body")  # type: ignore[valid-type]
     check_existing: BoolProperty(default=True, options={"HIDDEN"})  # type: ignore[valid-type]
     filter_glob: StringProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.mode not in _MODES:
+            cls.poll_message_set("Go to Object Mode or Pose Mode first")
+            return False
+        return super().poll(context)
 
     def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         person = person_here(context)

@@ -6,13 +6,16 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, FloatProperty
 
+from ...inference_backend.errors import Cancelled
+from .. import session
+from ..activities import Job, Work
 from ..core.form_costs import Form, form_cost
 from ..core.relocate import cache_folder
-from ..scene.body_forms import set_form
-from ..scene.handles import part_of, placing_of
+from ..scene.body_forms import Subject, change_form
+from ..scene.handles import Handle, handle_of, part_of, placing_of, resolve
 from ..scene.properties import FORMS
 from ..scene.take_paths import open_person
-from .backend_jobs import progress_cursor
+from .backend_jobs import begin, push_undo
 from .reporting import Asking
 from .takes import OfPerson, person_here
 
@@ -22,7 +25,6 @@ class PCHMR_OT_set_form(OfPerson, Asking, bpy.types.Operator):
 
     bl_idname = "pchmr.set_form"
     bl_label = "Change Body Form"
-    bl_options = {"UNDO"}
 
     form: EnumProperty(name="Form", items=FORMS)  # type: ignore[valid-type]
     tolerance_mm: FloatProperty(  # type: ignore[valid-type]
@@ -53,26 +55,26 @@ class PCHMR_OT_set_form(OfPerson, Asking, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         person = person_here(context)
-        change_form(person, Form(self.form), self.tolerance_mm)
-        return {"FINISHED"}
+        return begin(Job(f"Changing {person.name}", changing(handle_of(person), Form(self.form), self.tolerance_mm)))
 
 
-def change_form(person: bpy.types.Collection, form: Form, tolerance_mm: float) -> None:
-    """Give a person's body another form. Raises what `open_person`, `part_of` and `set_form` raise."""
-    take, view = open_person(person)
-    body, skeleton = part_of(person, "BODY"), part_of(person, "SKELETON")
-    with progress_cursor() as tick:
-        set_form(
-            body,
-            skeleton,
-            view,
-            placing_of(person),
-            form,
-            tolerance_mm=tolerance_mm,
-            cache_folder=cache_folder(take.folder),
-            tick=lambda done, total: tick(person.name, done, total),
-        )
+def changing(handle: Handle, form: Form, tolerance_mm: float) -> Work:
+    """Give a person's body another form, and say so. Raises what `open_person` and `change_form` raise."""
+    take, view = open_person(resolve(handle))
+
+    def find() -> Subject:
+        person = resolve(handle)
+        return Subject(part_of(person, "BODY"), part_of(person, "SKELETON"), placing_of(person))
+
+    try:
+        yield from change_form(find, view, form, tolerance_mm=tolerance_mm, cache_folder=cache_folder(take.folder))
+    except Cancelled as error:
+        raise Cancelled(error.message, hint="The body is as it was.") from error
+    person = resolve(handle)
     person.pchmr.form, person.pchmr.tolerance_mm = form.value, tolerance_mm
+    label = next(name for value, name, _ in FORMS if value == form.value)
+    session.current.notice = f"{person.name} has its body as {label}."
+    push_undo("Change Body Form")
 
 
 def cost_text(form: Form, frames: int, vertices: int, tolerance_mm: float) -> str:

@@ -78,7 +78,7 @@ class PCHMR_OT_inspect_model(_NeedsBackend, bpy.types.Operator):
     bl_label = "Add File…"
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
-    filter_glob: StringProperty(default="*.pkl;*.npz;*.pt;*.pth;*.tar", options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.pkl;*.npz;*.bin;*.pt;*.pth;*.tar", options={"HIDDEN"})  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)
@@ -142,7 +142,7 @@ def fetch_models(interpreter: Path, cancelled: Callable[[], bool]) -> tuple[Mode
     """
     command: list[str | Path] = [interpreter, "-m", "inference_backend", "models", "--install"]
     try:
-        done = ask(command, timeout=DOWNLOAD_SECONDS, folder=ROOT, cancelled=cancelled)
+        done = ask(command, timeout=DOWNLOAD_SECONDS, folder=ROOT, cancelled=cancelled, long=True)
         trouble = done.stderr[-2000:] if done.code else ""
     except (OSError, TimedOut) as error:
         trouble = str(error) or f"not within {DOWNLOAD_SECONDS:.0f} s"
@@ -154,8 +154,8 @@ def fetch_models(interpreter: Path, cancelled: Callable[[], bool]) -> tuple[Mode
 
 def added(model: ModelFile) -> None:
     """The file is where the backend finds it."""
-    others = tuple(one for one in installation.known().models if one.name != model.name)
-    installation.note(candidate=None, models=(*others, model))
+    listed = {one.name: one for one in installation.known().models}
+    installation.note(candidate=None, models=tuple({**listed, model.name: model}.values()))
     session.current.stop_backend()  # it has looked for models already
     session.current.notice = f"Added {model.name}: {model.purpose}."
 

@@ -18,10 +18,10 @@ from ..core.form_costs import Form
 from ..core.relocate import find_clip
 from ..core.takes import open_view
 from ..scene.footage import find_source, proxy_path
-from ..scene.import_take import ImportOptions, import_take
+from ..scene.import_take import ImportOptions, importing
 from ..scene.properties import SceneSettings
 from ..scene.take_paths import blend_folder
-from .backend_jobs import begin_job, free_hands, progress_cursor, push_undo, scene_of
+from .backend_jobs import begin_job, push_undo
 from .reporting import Reporting, idle
 from .request import Request, request_of
 
@@ -90,36 +90,44 @@ def reconstruction(request: Request, options: ImportOptions, scene_uid: int) -> 
             raise
         except BackendError as error:
             print(error)  # the take is as good without its footage: the import tells what is wrong with that
-        yield from free_hands()
-        yield f"Importing {folder.name}"
-        bring_in(folder, options, scene_uid)
-        push_undo("Reconstruct Clip")
+        yield from bring_in(folder, options, scene_uid, "Reconstruct Clip")
 
     return work
 
 
 def stand_in(client: Client, folder: Path) -> Work:
-    """Let the backend make a stand-in for footage that Blender cannot show, if it cannot. Raises ClipNotFound."""
+    """Let the backend make a stand-in for footage that Blender cannot show as it is: it knows of more cases than
+    the take tells. Raises ClipNotFound, and what the backend's `footage_proxy` raises.
+    """
     view = open_view(folder)
+    out, shown = proxy_path(folder, view.info), True
     try:
         find_source(view, blend_folder())
     except UnsupportedVideo:
+        shown = False
+    if not (shown and out.is_file()):
         clip = find_clip(view.info.clip, folder, blend_folder())
         rate = view.info.settings.get("clip", {}).get("fps")
-        params = {"clip": str(clip), "out": str(proxy_path(folder, view.info)), "fps": rate}
+        params = {"clip": str(clip), "out": str(out), "fps": rate, "if_needed": shown}
         yield client.call("footage_proxy", params)
 
 
-def bring_in(folder: Path, options: ImportOptions, scene_uid: int) -> None:
-    """Import a finished take, and say so. Raises SceneChanged, and what `import_take` raises; they name the take."""
+def bring_in(folder: Path, options: ImportOptions, scene_uid: int, undo: str) -> Work:
+    """Import a finished take, and say so; one step of that name undoes it.
+
+    Raises what `importing` raises; the errors name the take.
+    """
     try:
-        with scene_of(scene_uid) as scene, progress_cursor() as tick:
-            collections = import_take(folder, options, scene, tick)
+        collections = yield from importing(folder, options, scene_uid)
+    except Cancelled as error:
+        hint = "The scene is as it was; the take is finished, and Import Take brings it in."
+        raise Cancelled(error.message, hint=hint, take=str(folder)) from error
     except BackendError as error:
         error.facts.setdefault("take", str(folder))
         raise
     names = ", ".join(collection.name for collection in collections)
     session.current.notice = " ".join([f"Imported {names}.", *read_info(folder).warnings])
+    push_undo(undo)
 
 
 CLASSES = (PCHMR_OT_reconstruct_clip, PCHMR_OT_cancel)

@@ -25,8 +25,8 @@ class Request:
     """The take's folder."""
     people: str
     """largest, all, or a number."""
-    height: float
-    """Metres."""
+    height: float | tuple[float, ...]
+    """Metres; of each of all people, by size in the picture, where there are several."""
     preset: str
     """A preset's name, or the path of a .toml file."""
     device: str
@@ -70,8 +70,7 @@ def request_of(settings: SceneSettings, *, overwrite: bool = False) -> Request:
         clip=clip,
         out=out_folder(clip, absolute(settings.out) if settings.out else None),
         people=str(settings.person) if settings.people == "INDEX" else settings.people.lower(),
-        # Blender's floats are single: 1.7 arrives as 1.7000000476837158, and would be another take's height.
-        height=round(settings.height, 4),
+        height=_height(settings),
         preset=preset or "default",
         device=settings.device.lower(),
         start=settings.start if settings.use_range else 0,
@@ -79,6 +78,20 @@ def request_of(settings: SceneSettings, *, overwrite: bool = False) -> Request:
         overwrite=overwrite,
         focal=round(settings.focal, 2) or None,
     )
+
+
+def _height(settings: SceneSettings) -> float | tuple[float, ...]:
+    """Blender's floats are single: 1.7 arrives as 1.7000000476837158, and would be another take's height."""
+    if settings.people == "ALL" and settings.height_count > 1:
+        return tuple(round(height, 4) for height in settings.heights[: settings.height_count])
+    return round(settings.height, 4)
+
+
+def asked_take(settings: SceneSettings) -> Path | None:
+    """The take that a scene's fields describe; None where no clip is chosen."""
+    if not settings.clip:
+        return None
+    return out_folder(absolute(settings.clip), absolute(settings.out) if settings.out else None)
 
 
 def out_folder(clip: Path, folder: Path | None) -> Path:

@@ -104,12 +104,18 @@ class PCHMR_OT_remove_backend(Asking, bpy.types.Operator):
         return idle(cls, context)
 
     def ask(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title="Remove the backend?",
+            message="Its environments and downloads go, for all Blenders of this user. Models and takes stay.",
+            confirm_text="Remove",
+        )
 
     def run(self, context: bpy.types.Context) -> set[str]:
         session.current.stop_backend()
         installation.note(environment=None, check=None, plan=None)
-        return begin(ThreadJob("Removing the backend", lambda report, cancelled: environment.remove(), removed))
+        return begin(ThreadJob("Removing the backend", removal, removed))
 
 
 class PCHMR_OT_show_preferences(Reporting, bpy.types.Operator):
@@ -126,6 +132,12 @@ class PCHMR_OT_show_preferences(Reporting, bpy.types.Operator):
         return bpy.ops.preferences.addon_show(module=PACKAGE)
 
 
+def removal(report: Report, cancelled: Callable[[], bool]) -> int:
+    """The thread's work; the bytes that became free. It is not stopped half way: what is left would be of no use."""
+    report(Status("Deleting files"))
+    return environment.remove()
+
+
 def setup_work(plan: Plan) -> Callable[[Report, Callable[[], bool]], Environment]:
     """The thread's work."""
 
@@ -139,7 +151,8 @@ def setup_status(progress: SetupProgress) -> Status:
     """How far a setup is, for the panel."""
     stage = progress.stage[:1].upper() + progress.stage[1:]
     megabytes = f"{progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB" if progress.total > 1_000_000 else ""
-    return Status(stage, progress.fraction, None, " ".join(filter(None, (megabytes, progress.note))))
+    note = progress.note[:1].upper() + progress.note[1:]
+    return Status(stage, progress.fraction, None, ". ".join(filter(None, (megabytes, note))))
 
 
 def installed(made: Environment) -> None:

@@ -10,16 +10,17 @@ from bpy.props import FloatProperty, StringProperty
 
 from ...inference_backend.errors import SceneChanged
 from ...inference_backend.take_info import read_info
-from ..activities import Work
+from ..activities import Job, Work
 from ..backend.client import Client
 from ..core.relocate import TakeAddress, find_take
 from ..core.timing import Placing
 from ..scene.bake import bake
+from ..scene.free_hands import free_hands
 from ..scene.handles import Handle, active_person, find_part, group_of, handle_of, people_in, placing_of, resolve
 from ..scene.retime import retime
 from ..scene.take_paths import mend_paths, remember_take, take_folder
 from ..scene.timeline import rate_of
-from .backend_jobs import begin_job, free_hands, push_undo
+from .backend_jobs import begin, begin_job, push_undo
 from .reconstruct import bring_in, import_options, stand_in
 from .reporting import Asking, Reporting, idle
 from .request import absolute
@@ -49,7 +50,6 @@ class PCHMR_OT_import_take(Reporting, bpy.types.Operator):
 
     bl_idname = "pchmr.import_take"
     bl_label = "Import Take…"
-    bl_options = {"UNDO"}
 
     directory: StringProperty(name="Take", description="The take's folder", subtype="DIR_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
@@ -64,8 +64,9 @@ class PCHMR_OT_import_take(Reporting, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        bring_in(absolute(self.directory), import_options(context.scene.pchmr), context.scene.session_uid)
-        return {"FINISHED"}
+        folder, scene = absolute(self.directory), context.scene
+        work = bring_in(folder, import_options(scene.pchmr), scene.session_uid, "Import Take")
+        return begin(Job(f"Importing {folder.name}", work))
 
 
 class PCHMR_OT_select_person(Reporting, bpy.types.Operator):

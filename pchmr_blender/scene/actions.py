@@ -72,6 +72,25 @@ def write_curves(
         _replace(curve, keys, codes)
 
 
+def share_action(owner: bpy.types.ID, action: bpy.types.Action | None) -> None:
+    """Let an owner's curves move into an action of others, where actions have slots; its own action goes.
+
+    For what was given an action of its own while it was made aside: see `new_action`.
+    """
+    own = action_of(owner)
+    if own is None or action is None or own == action or not versions.has_slots():
+        return
+    curves = list(curves_of(owner))
+    versions.assign_action(owner, action)
+    bag = versions.channels(owner, create=True)
+    for curve in curves:
+        group = curve.group.name if curve.group else ""
+        if not versions.copy_curve(bag, curve, group):
+            keys = read_curve(curve)
+            write_curves(owner, curve.data_path, keys[:, 0], keys[:, 1], group)
+    bpy.data.actions.remove(own)
+
+
 def curves_of(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
     """The owner's F-curves, without those of others that share its action."""
     bag = versions.channels(owner)

@@ -33,12 +33,14 @@ class BoneRow:
     selectable: bool = True
 
 
-def create_armature(name: str, rows: Iterable[BoneRow], collection: bpy.types.Collection) -> bpy.types.Object:
-    """An armature object at the world's origin, its bones coloured by their side (`.L`, `.R`, middle)."""
+def create_armature(name: str, rows: Iterable[BoneRow]) -> bpy.types.Object:
+    """An armature object, to stand at the world's origin, its bones coloured by their side (`.L`, `.R`, middle).
+
+    It is in no collection yet.
+    """
     rows = tuple(rows)
     armature = bpy.data.armatures.new(name)
     created = bpy.data.objects.new(name, armature)
-    collection.objects.link(created)
     with _edit_mode(created):
         for row in rows:
             bone = armature.edit_bones.new(row.name)
@@ -59,8 +61,8 @@ def create_armature(name: str, rows: Iterable[BoneRow], collection: bpy.types.Co
 def _edit_mode(armature: bpy.types.Object) -> Iterator[None]:
     """Edit mode of one armature: only there can bones be made, and only through an operator.
 
-    The operator wants a window (a timer may have none), the object in the view layer, and nothing else selected,
-    because selected armatures would enter edit mode too.
+    The operator wants a window (a timer may have none), the object in the view layer, where it is meanwhile, and
+    nothing else selected, because selected armatures would enter edit mode too.
     """
     manager = bpy.context.window_manager
     window = bpy.context.window or next(iter(manager.windows), None)
@@ -72,18 +74,14 @@ def _edit_mode(armature: bpy.types.Object) -> Iterator[None]:
             bpy.ops.object.mode_set(mode="OBJECT")
         for item in selected:
             item.select_set(False)
-        # The collection may be hidden or outside the view layer.
-        linked_here = armature.name not in root.objects
-        if linked_here:
-            root.objects.link(armature)
+        root.objects.link(armature)
         layer.objects.active = armature
         bpy.ops.object.mode_set(mode="EDIT")
         try:
             yield
         finally:
             bpy.ops.object.mode_set(mode="OBJECT")
-            if linked_here:
-                root.objects.unlink(armature)
+            root.objects.unlink(armature)
             for item in selected:
                 item.select_set(True)
             layer.objects.active = before

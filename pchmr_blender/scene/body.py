@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import bpy
@@ -12,27 +13,32 @@ from numpy.typing import NDArray
 from ...inference_backend.errors import BadArgument
 from ..core.skeleton import BONE_NAMES
 from ..core.takes import PersonView, Topology
+from ..steps import Status, Steps
 from .body_material import create_material
+from .free_hands import free_hands
 
 UV_NAME: Final = "UVMap"
+STAGE: Final = "Making the body"
 
+_SLICE: Final = 2000
+"""Vertices whose weights are read in a step."""
 _LEAST_WEIGHT: Final = 1e-4
 """Blender takes a vertex whose weights sum to less as one that no bone holds."""
 
 
-def create_body(
-    person: PersonView, topology: Topology, collection: bpy.types.Collection, name: str
-) -> bpy.types.Object:
-    """Make `<name> Body` at the world's origin, in the T-pose of the skeleton's rest pose.
+def create_body(person: PersonView, topology: Topology, name: str) -> Steps[bpy.types.Object]:
+    """Make `<name> Body`, to stand at the world's origin, in the T-pose of the skeleton's rest pose.
 
-    Quads with UVs, smooth, one material, and a vertex group for each bone. It does not move yet: `set_form`.
+    Quads with UVs, smooth, one material, and a vertex group for each bone. It does not move yet: `body_forms`.
     """
     mesh = bpy.data.meshes.new(f"{name} Body")
-    _build(mesh, person.rest_vertices, topology)
-    mesh.materials.append(create_material(mesh.name, person.index))
     body = bpy.data.objects.new(mesh.name, mesh)
-    collection.objects.link(body)
-    _add_weights(body, topology.skin_joints, topology.skin_weights)
+    _build(mesh, person.rest_vertices, topology)
+    yield Status(STAGE)
+    mesh.materials.append(create_material(mesh.name, person.index))
+    for joint, bone in enumerate(BONE_NAMES):
+        yield Status(STAGE)
+        _add_group(body, bone, topology, joint)
     return body
 
 
@@ -48,22 +54,47 @@ def check_body(body: bpy.types.Object, person: PersonView) -> None:
         )
 
 
-def skin_weights(body: bpy.types.Object) -> NDArray[np.float32]:
+def keep_look(former: bpy.types.Mesh, mesh: bpy.types.Mesh) -> None:
+    """Give a replacing mesh the materials of the replaced one: they may be an artist's work."""
+    own = list(mesh.materials)
+    if own != list(former.materials):
+        mesh.materials.clear()
+        for material in former.materials:
+            mesh.materials.append(material)
+    if len(former.polygons) == len(mesh.polygons):
+        slots = np.empty(len(mesh.polygons), np.int32)
+        former.polygons.foreach_get("material_index", slots)
+        mesh.polygons.foreach_set("material_index", slots)
+    for material in own:
+        if material is not None and material.users == 0:
+            bpy.data.materials.remove(material)
+
+
+def skin_weights(find: Callable[[], bpy.types.Object]) -> Steps[NDArray[np.float32]]:
     """How the body follows the 24 bones, as Blender's Armature modifier counts it. Shape: (24, N), columns sum to 1.
+
+    `find`: the body; asked again after each step.
 
     Raises BadArgument where a vertex follows none.
     """
-    rows = {group.index: BONE_NAMES.index(group.name) for group in body.vertex_groups if group.name in BONE_NAMES}
-    weights = np.zeros((len(BONE_NAMES), len(body.data.vertices)), np.float32)
-    for vertex in body.data.vertices:
-        for element in vertex.groups:
-            if element.group in rows:
-                weights[rows[element.group], vertex.index] = element.weight
+    weights, start, edited = np.zeros((len(BONE_NAMES), 0), np.float32), 0, True
+    while edited or start < weights.shape[1]:
+        body = find()
+        if edited:
+            weights, start = np.zeros((len(BONE_NAMES), len(body.data.vertices)), np.float32), 0
+        rows = {group.index: BONE_NAMES.index(group.name) for group in body.vertex_groups if group.name in BONE_NAMES}
+        for vertex in body.data.vertices[start : start + _SLICE]:
+            for element in vertex.groups:
+                if element.group in rows:
+                    weights[rows[element.group], vertex.index] = element.weight
+        start = min(start + _SLICE, weights.shape[1])
+        yield Status("Reading the body's weights", start / max(weights.shape[1], 1))
+        edited = yield from free_hands()
     total = weights.sum(0)
     free = np.flatnonzero(total <= _LEAST_WEIGHT)
     if len(free):
         raise BadArgument(
-            f"{len(free):,} vertices of {body.name} are in no bone's vertex group",
+            f"{len(free):,} vertices of {find().name} are in no bone's vertex group",
             hint="Import the take again, or paint weights for them.",
             vertices=free[:10].tolist(),
         )
@@ -88,9 +119,9 @@ def _build(mesh: bpy.types.Mesh, vertices: NDArray[np.float32], topology: Topolo
     mesh.update(calc_edges=True)
 
 
-def _add_weights(body: bpy.types.Object, joints: NDArray[np.int32], weights: NDArray[np.float32]) -> None:
-    for joint, name in enumerate(BONE_NAMES):
-        group = body.vertex_groups.new(name=name)
-        vertices, columns = np.nonzero((joints == joint) & (weights > 0))
-        for vertex, weight in zip(vertices.tolist(), weights[vertices, columns].tolist(), strict=True):
-            group.add((vertex,), weight, "ADD")
+def _add_group(body: bpy.types.Object, name: str, topology: Topology, joint: int) -> None:
+    """The vertex group of a bone."""
+    group, weights = body.vertex_groups.new(name=name), topology.skin_weights
+    vertices, columns = np.nonzero((topology.skin_joints == joint) & (weights > 0))
+    for vertex, weight in zip(vertices.tolist(), weights[vertices, columns].tolist(), strict=True):
+        group.add((vertex,), weight, "ADD")

@@ -21,14 +21,15 @@ def pinhole_of(view: TakeView) -> Pinhole:
     return Pinhole(view.width, view.height, *view.intrinsics)
 
 
-def create_camera(view: TakeView, collection: bpy.types.Collection, name: str) -> bpy.types.Object:
+def create_camera(view: TakeView, collection: bpy.types.Collection | None, name: str) -> bpy.types.Object:
     """Make `<name> Camera` where the take's stood, for a scene of the footage's size; see `fit_camera` for others.
 
     It is locked: moved by hand, it would no longer show the body on the footage.
     """
     data = bpy.data.cameras.new(f"{name} Camera")
     camera = bpy.data.objects.new(f"{name} Camera", data)
-    collection.objects.link(camera)
+    if collection is not None:
+        collection.objects.link(camera)
     camera.matrix_world = Matrix((view.camera_to_world @ CAMERA_AXES).tolist())
     for lock in (camera.lock_location, camera.lock_rotation, camera.lock_scale):
         lock[:] = (True, True, True)
@@ -40,9 +41,9 @@ def create_camera(view: TakeView, collection: bpy.types.Collection, name: str) -
     return camera
 
 
-def fit_camera(camera: bpy.types.Object, view: TakeView, scene: bpy.types.Scene) -> None:
+def fit_camera(camera: bpy.types.Object, pinhole: Pinhole, frame: Frame) -> None:
     """Show the whole picture in a scene of another output size, as large as it goes, with bars at two sides."""
-    _set_lens(camera.data, fitted(pinhole_of(view), frame_of(scene)))
+    _set_lens(camera.data, fitted(pinhole, frame))
 
 
 def frame_of(scene: bpy.types.Scene) -> Frame:

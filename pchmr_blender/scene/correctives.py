@@ -3,75 +3,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.compress import Correctives, compress
-from ..core.inverse_skinning import Skin, deform_transforms
-from ..core.posed_clip import PosedClip
-from ..core.skeleton import rest_bones, skeleton_pose
-from ..core.takes import PersonView
-from ..core.timing import Placing
-from .actions import action_of, new_action, write_curves
-from .body import skin_weights
+from ..core.compress import Correctives
+from ..core.sliders import bends
+from ..steps import Status, Steps
+from .actions import new_action, write_curves
 from .shape_keys import BASIS
 
 MODIFIER: Final = "Skeleton"
-
-
-def compressed(
-    body: bpy.types.Object, person: PersonView, tolerance_mm: float, tick: Callable[[int, int], None]
-) -> Correctives:
-    """The keys that a skinned body needs; see `core.compress`. The scene stays as it is."""
-    rest = rest_bones(person.rest_joints)
-    transforms = deform_transforms(rest, skeleton_pose(rest, person.rotations, person.joints))
-    skin = Skin(np.ascontiguousarray(person.rest_vertices.T, np.float32), skin_weights(body))
-    return compress(PosedClip(person.vertices, skin, transforms), tolerance_mm, tick)
+STAGE: Final = "Adding corrective keys"
 
 
 def add_correctives(
-    body: bpy.types.Object,
-    skeleton: bpy.types.Object,
+    holder: bpy.types.Object,
     correctives: Correctives,
-    person: PersonView,
-    placing: Placing,
-) -> None:
-    """Skin the body to the skeleton and give it the keys and their curves."""
-    if len(correctives.offsets):
-        _add_keys(body, skeleton, correctives, person, placing)
-    # Moved as a whole, body and skeleton must move alike.
+    rest_vertices: NDArray[np.float32],
+    frames: NDArray[np.float64],
+    share_with: bpy.types.Action | None = None,
+) -> Steps[None]:
+    """Give an object's mesh, which has none, the keys and their curves.
+
+    Args:
+        holder: the body, or what holds its new mesh for now.
+        correctives: K keys of F frames.
+        rest_vertices: (N, 3) metres.
+        frames: (F,) scene frames.
+        share_with: the action to share where actions have slots, best the skeleton's; else there is a new one.
+    """
+    count = len(correctives.offsets)
+    if not count:
+        return
+    holder.shape_key_add(name=BASIS, from_mix=False)
+    # One action for bones and keys: glTF would write two animations for two.
+    new_action(holder.data.shape_keys, holder.name, share_with)
+    for number, (offsets, values) in enumerate(zip(correctives.offsets, correctives.values.T, strict=True), 1):
+        key = holder.shape_key_add(name=f"Corrective {number:03d}", from_mix=False)
+        key.points.foreach_set("co", (rest_vertices + offsets).ravel())
+        used, path = bends(values), f'key_blocks["{key.name}"].value'
+        write_curves(holder.data.shape_keys, path, frames[used], values[used], "Correctives")
+        yield Status(STAGE, number / count, detail=f"{number} of {count}")
+
+
+def skin(body: bpy.types.Object, skeleton: bpy.types.Object) -> None:
+    """Let the body follow the skeleton's bones, and be moved with it as a whole."""
     body.parent = skeleton
     modifier = body.modifiers.new(MODIFIER, "ARMATURE")
     modifier.object = skeleton
-
-
-def _add_keys(
-    body: bpy.types.Object,
-    skeleton: bpy.types.Object,
-    correctives: Correctives,
-    person: PersonView,
-    placing: Placing,
-) -> None:
-    body.shape_key_add(name=BASIS, from_mix=False)
-    keys = body.data.shape_keys
-    # One action for bones and keys: glTF would write two animations for two.
-    new_action(keys, body.name, share_with=action_of(skeleton))
-    frames = placing.frames(person.seconds)
-    for number, (offsets, values) in enumerate(zip(correctives.offsets, correctives.values.T, strict=True), 1):
-        key = body.shape_key_add(name=f"Corrective {number:03d}", from_mix=False)
-        key.slider_min, key.slider_max = -1.0, 1.0  # values are clamped to the slider
-        key.points.foreach_set("co", (person.rest_vertices + offsets).ravel())
-        used = _used(values)
-        write_curves(keys, f'key_blocks["{key.name}"].value', frames[used], values[used], "Correctives")
-
-
-def _used(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Frames in which a key is not 0, and those beside them. Shape: (F,)."""
-    used = values != 0
-    used[1:] |= values[:-1] != 0
-    used[:-1] |= values[1:] != 0
-    return used

@@ -47,9 +47,10 @@ def refusal(file_format: Format, form: Form | None, content: Content = "BODY") -
         return ExportRefused("the body does not move", hint="Choose the form of its animation.")
     names = {value: name for value, name, _ in FORMS}
     wanted = CARRIED[file_format][0]
+    others = [one.label for one in Format if one.has_body(content) and form in CARRIED[one] and available(one) is None]
     return ExportRefused(
         f"{file_format.label} cannot carry a body in the form {names[form.value]}",
-        hint=f"Switch the body to {names[wanted.value]}, or choose {Format.ABC.label} or {Format.USD.label}.",
+        hint=f"Switch the body to {names[wanted.value]}, or choose {' or '.join([*others, 'the skeleton only'])}.",
         format=file_format.value,
         form=wanted.value,
     )

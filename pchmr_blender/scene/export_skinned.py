@@ -39,6 +39,8 @@ def write_glb(path: Path, stage: bpy.types.Scene) -> None:
         check_existing=False,
         export_format="GLB",
         use_active_scene=True,
+        # Children of what is on the stage come along, although they are not: the body, where it is not asked for.
+        use_visible=True,
         export_animations=True,
         # The stage's frames as one animation: by actions the skeleton's and the keys' would be two where actions have
         # no slots, and with slots the targets' keys would lengthen it.

@@ -55,7 +55,7 @@ def export(
     Raises:
         ExportRefused: the format cannot carry the body's form, or cannot be written here.
         BadArgument: no frames.
-        SceneChanged: body, skeleton or bones are gone.
+        SceneChanged: body, skeleton or bones are gone, or in edit mode.
         CacheCorrupt: the body's mesh cache is not there, or not whole.
         OutputNotWritable, DiskFull
         Internal: Blender's exporter failed.
@@ -67,9 +67,10 @@ def export(
     objects += [part_of(collection, "BODY")] if file_format.has_body(options.content) else []
     if refused is not None:
         raise refused
-    _require_bones(skeleton)
     for item in objects:
+        _require_settled(item)
         require_cache(item)
+    _require_bones(skeleton)
     frames = key_range(skeleton, scene) if options.frames is None else options.frames
     if frames[1] < frames[0]:
         hint = "Correct the frame range."
@@ -96,6 +97,12 @@ def require_cache(item: bpy.types.Object) -> None:
             rows = [read_curve(curve)[:, 1].max() for curve in curves_of(item) if curve.data_path == path]
             file = Path(bpy.path.abspath(modifier.filepath))
             pc2.verify(file, len(item.data.vertices), int(max(rows, default=0)) + 1)
+
+
+def _require_settled(item: bpy.types.Object) -> None:
+    """In edit mode the changes are not in the data yet; some exporters leave it, others fail."""
+    if item.mode == "EDIT":
+        raise SceneChanged(f"{item.name} is in Edit Mode", hint="Leave Edit Mode, and export again.")
 
 
 def _require_bones(skeleton: bpy.types.Object) -> None:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Final
 
 import bpy
 import numpy as np
@@ -15,7 +17,7 @@ from ...inference_backend.frame_rates import runs_evenly
 from ...inference_backend.numbered_images import first_number
 from ...inference_backend.take_info import TakeInfo
 from ..core.footage_timing import Footage, picture_timing
-from ..core.lens import own_frame
+from ..core.lens import Pinhole, fitted
 from ..core.relocate import find_clip, stored_path
 from ..core.takes import TakeView
 from ..core.timing import Placing
@@ -23,6 +25,9 @@ from .actions import curves_of, new_action, remove_action, write_curves
 from .camera import fit_camera, frame_of, pinhole_of
 
 _FRAME_OFFSET = "background_images[0].image_user.frame_offset"
+STAND_IN: Final = re.compile(r"\.footage-[0-9a-f]{8}\.mp4$")
+"""How the names of stand-ins end."""
+
 _TAKE_ITS_STAND_IN = "Make a stand-in for the footage."
 
 
@@ -101,12 +106,20 @@ def attach_footage(
 
 
 def fit_to_scene(camera: bpy.types.Object, view: TakeView, scene: bpy.types.Scene) -> None:
-    """Let camera and footage coincide in the scene's output size, whatever it is; again after it was changed."""
-    fit_camera(camera, view, scene)
-    own = frame_of(scene) == own_frame(pinhole_of(view))
+    """Let camera and footage coincide in the scene's output size, whatever it is; see `refit` for when it changes."""
+    camera.pchmr.pinhole = astuple(pinhole_of(view))
+    refit(camera, scene)
+
+
+def refit(camera: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """`fit_to_scene` again, for the output size that the scene has now."""
+    width, height, *lens = camera.pchmr.pinhole
+    pinhole, frame = Pinhole(round(width), round(height), *lens), frame_of(scene)
+    fit_camera(camera, pinhole, frame)
     for background in camera.data.background_images:
         # A stand-in may be a pixel wider than the footage: it is stretched back.
-        background.frame_method = "STRETCH" if own else "FIT"
+        background.frame_method = "STRETCH" if fitted(pinhole, frame) == pinhole else "FIT"
+    camera.pchmr.fitted = astuple(frame)
 
 
 def place_footage(camera: bpy.types.Object, placing: Placing, offset: float) -> None:

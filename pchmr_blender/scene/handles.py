@@ -44,6 +44,14 @@ def resolve(handle: Handle) -> bpy.types.Collection:
     return next((collection for collection in found if collection.name == handle.name), found[0])
 
 
+def scene_of(session_uid: int) -> bpy.types.Scene:
+    """The scene of that `session_uid`. Raises SceneChanged where it is gone: another file was loaded, say."""
+    scene = next((one for one in bpy.data.scenes if one.session_uid == session_uid), None)
+    if scene is None:
+        raise SceneChanged("the scene is no longer in this file", hint="Import the take into another one.")
+    return scene
+
+
 def people_in(scene: bpy.types.Scene) -> list[bpy.types.Collection]:
     """The people of all takes in the scene, in the outliner's order."""
     # A collection may be linked in several places.

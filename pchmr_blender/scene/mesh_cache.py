@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import bpy
-import numpy as np
 
 from ..core import pc2
 from ..core.row_keys import row_keys
@@ -19,26 +15,6 @@ from ..core.timing import Placing
 from .actions import action_of, new_action, write_curves
 
 MODIFIER: Final = "Mesh Cache"
-
-_UNSAFE: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_LONGEST_NAME: Final = 60
-
-
-def cache_path(folder: Path, body_name: str, person: PersonView) -> Path:
-    """Where the cache of a body lies in a folder: the same file whenever it is written again for the same person.
-
-    Other people's and other takes' bodies have other files there, also those of the same name.
-    """
-    key = hashlib.blake2b(digest_size=4)
-    for array in (person.frames, person.seconds, person.rest_vertices):
-        key.update(np.ascontiguousarray(array).tobytes())
-    name = _UNSAFE.sub("_", body_name)[:_LONGEST_NAME].rstrip(" .")
-    return folder / f"{name} {key.hexdigest()}{pc2.SUFFIX}"
-
-
-def write_cache(path: Path, person: PersonView, tick: Callable[[int, int], None]) -> None:
-    """Write a person's meshes, in Blender's world. Raises DiskFull, OutputNotWritable; and see `pc2.write`."""
-    pc2.write(path, len(person.rest_vertices), len(person.seconds), person.vertices, tick)
 
 
 def add_cache(
@@ -73,6 +49,12 @@ def mend_cache(body: bpy.types.Object, folder: Path, person: PersonView) -> None
         path = moved
         modifier.filepath = _relative(path)
     pc2.verify(path, vertices, rows)
+
+
+def cache_files(body: bpy.types.Object) -> list[Path]:
+    """The files of the body's mesh caches, there or not."""
+    modifiers = (item for item in body.modifiers if item.type == "MESH_CACHE")
+    return [Path(bpy.path.abspath(modifier.filepath)) for modifier in modifiers]
 
 
 def _relative(path: Path) -> str:

@@ -18,7 +18,7 @@ import bpy
 from ...inference_backend import disk
 from ..core.lens import own_frame
 from ..core.takes import TakeView
-from .camera import create_camera, fit_camera, pinhole_of
+from .camera import create_camera, fit_camera, frame_of, pinhole_of
 from .export_stage import key_range, stage
 from .exports import require_cache
 from .footage import Source, find_source
@@ -115,7 +115,7 @@ def _studio(
     try:
         _set_size(staged, view, options.long_side)
         camera = create_camera(view, staged.collection, "Preview")
-        fit_camera(camera, view, staged)
+        fit_camera(camera, pinhole_of(view), frame_of(staged))
         staged.camera = camera
         _set_look(staged, camera, engine)
         image = bpy.data.images.load(str(source.path))

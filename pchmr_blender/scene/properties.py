@@ -12,6 +12,7 @@ from bpy.props import (
     BoolProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -36,6 +37,9 @@ PARTS: Final = (
     ("CAMERA", "Camera", "The footage's camera, of all people of a take"),
 )
 """What an object is to its person, as Blender's enum items."""
+
+MOST_HEIGHTS: Final = 32
+"""As many numbers as Blender keeps in one property."""
 
 _HIDDEN: Final = {"HIDDEN"}
 _PATH: Final = path_options()
@@ -81,8 +85,25 @@ class SceneSettings(bpy.types.PropertyGroup):
         default=1.70,
         min=0.5,
         max=2.5,
-        precision=2,
+        precision=3,
         subtype="DISTANCE",
+        unit="LENGTH",
+    )
+    height_count: IntProperty(  # type: ignore[valid-type]
+        name="Heights",
+        description="How many are given: 1 for everyone, or one for each person, by size in the picture",
+        default=1,
+        min=1,
+        max=MOST_HEIGHTS,
+    )
+    heights: FloatVectorProperty(  # type: ignore[valid-type]
+        name="Heights",
+        description="Of each person, by size in the picture; they set the size of everything",
+        size=MOST_HEIGHTS,
+        default=(1.70,) * MOST_HEIGHTS,
+        min=0.5,
+        max=2.5,
+        precision=3,
         unit="LENGTH",
     )
     focal: FloatProperty(  # type: ignore[valid-type]
@@ -161,6 +182,8 @@ class PersonSettings(bpy.types.PropertyGroup):
     """Whether the targets were removed because the work is finished."""
     problem: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
     """What is wrong with the take or the footage, for the panel; empty where nothing is."""
+    problem_kind: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
+    """Which kind of error it is, where `mend_paths` has found it."""
 
 
 class PartSettings(bpy.types.PropertyGroup):
@@ -175,6 +198,10 @@ class PartSettings(bpy.types.PropertyGroup):
     """Pictures of its footage."""
     footage_first: IntProperty(options=_HIDDEN)  # type: ignore[valid-type]
     """Number of the first picture, as Blender counts them."""
+    pinhole: FloatVectorProperty(size=6, options=_HIDDEN)  # type: ignore[valid-type]
+    """Of a camera: the fields of the footage's `Pinhole`; zeros in files that did not have it yet."""
+    fitted: FloatVectorProperty(size=4, options=_HIDDEN)  # type: ignore[valid-type]
+    """The `Frame` that the camera is set for."""
 
 
 CLASSES: Final = (SceneSettings, PersonSettings, PartSettings)

@@ -1,30 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moving a take in time: skeleton, targets with the artist's edits, body and footage together."""
+"""Moving a take in time: skeleton, targets with the artist's edits, body, footage and markers together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import bpy
 import numpy as np
 
 from ..core.timing import Placing
-from .actions import curves_of
+from .actions import action_of, curves_of
+from .export_stage import key_range
 from .footage import place_footage
-from .handles import find_part, group_of, placing_of, set_placing
+from .handles import Part, find_part, group_of, people_in, placing_of, set_placing
 
-_TIMES = ("co", "handle_left", "handle_right")
+_PARTS: Final[tuple[Part, ...]] = ("SKELETON", "TARGETS", "BODY")
+_TIMES: Final = ("co", "handle_left", "handle_right")
 
 
 def retime(collection: bpy.types.Collection, placing: Placing) -> None:
     """Give the people that were imported with this one another start or speed.
 
-    Every key of theirs moves, whoever made it, with its handles; no key is lost, whatever the speed.
+    Every key of theirs moves, whoever made it, with its handles; no key is lost, whatever the speed. So do the markers
+    of their actions, and those of the timeline that stand on the take, where the scene holds no other take. Markers
+    stand on whole frames: there they are rounded.
     """
-    for person in group_of(collection):
+    people = [person for person in group_of(collection) if placing_of(person) != placing]
+    if people:
+        before = placing_of(people[0])
+        scale = placing.fps / before.fps
+        for marker in [*_timeline_markers(people), *_pose_markers(people)]:
+            marker.frame = round(marker.frame * scale + placing.start - before.start * scale)
+    for person in people:
         before = placing_of(person)
-        if before == placing:
-            continue
         scale = placing.fps / before.fps
         for curve in _curves(person):
             _move(curve, scale, placing.start - before.start * scale)
@@ -43,10 +52,36 @@ def show_footage(collection: bpy.types.Collection) -> None:
         place_footage(camera, placing_of(collection), offset)
 
 
+def _timeline_markers(people: Sequence[bpy.types.Collection]) -> Iterator[bpy.types.TimelineMarker]:
+    """The markers that stand on these people's keys, in scenes with nobody else."""
+    group = set(group_of(people[0]))
+    for scene in bpy.data.scenes:
+        inside = [person for person in people_in(scene) if person in group]
+        if not inside or len(inside) < len(people_in(scene)):
+            continue
+        skeletons = [skeleton for person in inside if (skeleton := find_part(person, "SKELETON"))]
+        ranges = [key_range(skeleton, scene) for skeleton in skeletons]
+        yield from (marker for marker in scene.timeline_markers if any(a <= marker.frame <= b for a, b in ranges))
+
+
+def _pose_markers(people: Sequence[bpy.types.Collection]) -> Iterator[bpy.types.TimelineMarker]:
+    """The markers of these people's actions, of which several owners may have one."""
+    actions = {
+        action
+        for person in people
+        for part in _PARTS
+        if (item := find_part(person, part))
+        for owner in _owners(item)
+        if (action := action_of(owner))
+    }
+    for action in actions:
+        yield from action.pose_markers
+
+
 def _curves(person: bpy.types.Collection) -> Iterator[bpy.types.FCurve]:
     """Every F-curve of a person's parts, once."""
     seen: set[int] = set()
-    for part in ("SKELETON", "TARGETS", "BODY"):
+    for part in _PARTS:
         item = find_part(person, part)
         for owner in _owners(item) if item else ():
             for curve in curves_of(owner):

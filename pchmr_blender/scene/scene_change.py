@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import bpy
 
+from . import versions
 from .actions import remove_action
 
 _SCENE: Final = ("frame_start", "frame_end", "frame_current", "camera")
@@ -53,11 +54,21 @@ def remove_objects(objects: Iterable[bpy.types.Object]) -> None:
                 bpy.data.batch_remove([one])
 
 
+def rename(item: bpy.types.Object, old: str, new: str) -> None:
+    """Let the names of what an object owns begin with `new` where they begin with `old`."""
+    for one in (*_owned(item), *_actions([item]), *(slot.material for slot in item.material_slots)):
+        if one is not None and one.name.startswith(old):
+            one.name = new + one.name.removeprefix(old)
+    for action in _actions([item]):
+        for slot in versions.slots_of(action):
+            if slot.name_display.startswith(old):
+                slot.name_display = new + slot.name_display.removeprefix(old)
+
+
 def _set_aside(objects: Iterable[bpy.types.Object]) -> list[tuple[bpy.types.ID, str]]:
     """Rename what the objects own; returns everything with the name it had."""
     owned = [one for item in objects for one in _owned(item)]
-    actions = [one.animation_data.action for one in owned if one.animation_data and one.animation_data.action]
-    renamed = {one.session_uid: (one, one.name) for one in (*owned, *actions)}
+    renamed = {one.session_uid: (one, one.name) for one in (*owned, *_actions(objects))}
     for one, name in renamed.values():
         one.name = name + _ASIDE
     return list(renamed.values())
@@ -67,6 +78,12 @@ def _owned(item: bpy.types.Object) -> list[bpy.types.ID]:
     """An object, its data and its shape keys."""
     keys = getattr(item.data, "shape_keys", None)
     return [one for one in (item, item.data, keys) if one is not None]
+
+
+def _actions(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Action]:
+    """What animates objects and what they own."""
+    owners = [one for item in objects for one in _owned(item) if one.animation_data]
+    return [one.animation_data.action for one in owners if one.animation_data.action]
 
 
 def _settings(scene: bpy.types.Scene) -> list[tuple[Any, str]]:

@@ -6,13 +6,16 @@ from __future__ import annotations
 from typing import Final
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from ...inference_backend.skeletons import PARENTS
-from ..core.skeleton import BONE_NAMES, rest_bones, skeleton_pose
-from ..core.takes import PersonView
-from ..core.timing import Placing
+from ..core.skeleton import BONE_NAMES, BonePose, RestBones
+from ..steps import Status, Steps
 from .actions import new_action, write_curves
 from .armatures import BoneRow, create_armature
+
+STAGE: Final = "Making the skeleton"
 
 _LIMBS: Final = {
     "hip": "Leg", "knee": "Leg", "ankle": "Leg", "foot": "Leg",
@@ -21,16 +24,17 @@ _LIMBS: Final = {
 """Bone collection, less its side, of the bones that are not the spine's."""
 
 
-def create_skeleton(
-    person: PersonView, placing: Placing, collection: bpy.types.Collection, name: str
-) -> bpy.types.Object:
+def create_skeleton(rest: RestBones, pose: BonePose, frames: NDArray[np.float64], name: str) -> Steps[bpy.types.Object]:
     """Make `<name> Skeleton` and its action, named `name`.
 
-    Its rest pose is the person's T-pose. Forward kinematics in Blender meets `person.joints` within 1 mm in each
+    Its rest pose is the person's T-pose. Forward kinematics in Blender meets the person's joints within 1 mm in each
     frame: rotations are keyed on all bones, locations on the pelvis and on bones that are stretched in the take. The
     other bones' locations are locked.
+
+    Args:
+        rest: of `core.skeleton.rest_bones`. pose: of `core.skeleton.skeleton_pose`, F frames.
+        frames: (F,) scene frames.
     """
-    rest = rest_bones(person.rest_joints)
     skeleton = create_armature(
         f"{name} Skeleton",
         (
@@ -44,18 +48,16 @@ def create_skeleton(
             )
             for joint, bone in enumerate(BONE_NAMES)
         ),
-        collection,
     )
     skeleton.show_in_front = True
     new_action(skeleton, name)
-    key_skeleton(skeleton, person, placing)
+    yield Status(STAGE)
+    yield from key_skeleton(skeleton, pose, frames)
     return skeleton
 
 
-def key_skeleton(skeleton: bpy.types.Object, person: PersonView, placing: Placing) -> None:
+def key_skeleton(skeleton: bpy.types.Object, pose: BonePose, frames: NDArray[np.float64]) -> Steps[None]:
     """Write the person's motion into the skeleton's action; former keys of the same bones are replaced."""
-    pose = skeleton_pose(rest_bones(person.rest_joints), person.rotations, person.joints)
-    frames = placing.frames(person.seconds)
     for joint, name in enumerate(BONE_NAMES):
         bone = skeleton.pose.bones[name]
         path = bone.path_from_id()
@@ -65,6 +67,7 @@ def key_skeleton(skeleton: bpy.types.Object, person: PersonView, placing: Placin
         write_curves(skeleton, f"{path}.rotation_quaternion", frames, pose.quaternions[:, joint], name)
         if joint in pose.located:
             write_curves(skeleton, f"{path}.location", frames, pose.locations[:, joint], name)
+        yield Status(STAGE)
 
 
 def _bone_collection(name: str) -> str:

@@ -15,7 +15,7 @@ from ..core.relocate import TakeAddress, address_of, cache_folder, find_take, re
 from ..core.takes import PersonView, TakeView, open_view
 from .footage import attach_footage, find_source, fit_to_scene, footage_file, place_footage
 from .handles import find_part, placing_of
-from .mesh_cache import mend_cache
+from .mesh_cache import cache_files, mend_cache
 
 
 def blend_folder() -> Path | None:
@@ -59,9 +59,14 @@ def mend_paths(collection: bpy.types.Collection) -> None:
             mend_cache(body, cache_folder(view.folder), person)
         _mend_footage(collection, view)
     except BackendError as error:
-        own.problem = f"{error.message} {error.hint}"
+        own.problem, own.problem_kind = in_words(error), error.kind
     else:
-        own.problem = ""
+        own.problem = own.problem_kind = ""
+
+
+def in_words(error: BackendError) -> str:
+    """What is wrong and what to do, as two sentences."""
+    return f"{error.message.removesuffix('.')}. {error.hint}"
 
 
 @persistent
@@ -77,6 +82,16 @@ def before_save(filepath: str, *_: Any) -> None:
         place = next((place for place in known if place.is_dir()), known[0] if known else None)
         if place is not None:
             own.take = stored_path(place, Path(filepath).parent)
+
+
+@persistent
+def after_save(*_: Any) -> None:
+    """Handler of `save_post`: a Save As that leaves relative paths as they are makes them lead elsewhere."""
+    for collection in _people():
+        body, camera = find_part(collection, "BODY"), find_part(collection, "CAMERA")
+        files = [*(cache_files(body) if body else ()), footage_file(camera) if camera else None]
+        if any(file is not None and not file.exists() for file in files):
+            mend_paths(collection)
 
 
 @persistent

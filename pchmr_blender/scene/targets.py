@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from typing import Final
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
-from ..core.skeleton import BONE_NAMES, RestBones, free_pose, rest_bones
-from ..core.takes import PersonView
-from ..core.timing import Placing
+from ..core.skeleton import BONE_NAMES, BonePose, RestBones
+from ..steps import Status, Steps
 from .actions import new_action, write_curves
 from .armatures import BoneRow, create_armature
 from .bone_shapes import control_shape
+
+STAGE: Final = "Making the targets"
 
 TURNED: Final = frozenset({"head", "wrist.L", "wrist.R", "ankle.L", "ankle.R", "foot.L", "foot.R"})
 """Controls whose rotation means something: joints beyond them do not say how head, hands and feet are turned."""
@@ -36,19 +39,25 @@ def base_name(bone: str) -> str:
 
 
 def create_targets(
-    person: PersonView,
-    placing: Placing,
-    collection: bpy.types.Collection,
+    rest: RestBones,
+    pose: BonePose,
+    height: float,
+    frames: NDArray[np.float64],
     name: str,
     share_with: bpy.types.Action | None = None,
-) -> bpy.types.Object:
+) -> Steps[bpy.types.Object]:
     """Make `<name> Targets` with 24 base and 24 control bones.
 
-    `share_with` is the action to share where actions have slots, best the skeleton's; else there is a new one. Without
-    edits the controls stand on `person.joints_target`.
+    Without edits the controls stand on the person's `joints_target`.
+
+    Args:
+        rest: of `core.skeleton.rest_bones`. pose: of `core.skeleton.free_pose`, F frames.
+        height: the person's, metres.
+        frames: (F,) scene frames.
+        name: of the person.
+        share_with: the action to share where actions have slots, best the skeleton's; else there is a new one.
     """
-    rest = rest_bones(person.rest_joints)
-    targets = create_armature(f"{name} Targets", _rows(rest, person.height), collection)
+    targets = create_armature(f"{name} Targets", _rows(rest, height))
     targets.show_in_front = True
     targets.data.collections["Base"].is_visible = False
     shape = control_shape()
@@ -63,19 +72,19 @@ def create_targets(
         base.lock_location = (True, True, True)
         control.custom_shape = shape
     new_action(targets, targets.name, share_with)
-    key_targets(targets, person, placing)
+    yield Status(STAGE)
+    yield from key_targets(targets, pose, frames)
     return targets
 
 
-def key_targets(targets: bpy.types.Object, person: PersonView, placing: Placing) -> None:
+def key_targets(targets: bpy.types.Object, pose: BonePose, frames: NDArray[np.float64]) -> Steps[None]:
     """Write the target pose into the base bones' keys; the controls' keys stay as they are."""
-    pose = free_pose(rest_bones(person.rest_joints), person.rotations, person.joints_target)
-    frames = placing.frames(person.seconds)
     for joint, bone in enumerate(BONE_NAMES):
         name = base_name(bone)
         path = targets.pose.bones[name].path_from_id()
         write_curves(targets, f"{path}.location", frames, pose.locations[:, joint], name)
         write_curves(targets, f"{path}.rotation_quaternion", frames, pose.quaternions[:, joint], name)
+        yield Status(STAGE)
 
 
 def _rows(rest: RestBones, height: float) -> Iterator[BoneRow]:

@@ -37,19 +37,21 @@ def is_still(scene: bpy.types.Scene) -> bool:
     return not animated and not strips_of(scene)
 
 
-def place_in(scene: bpy.types.Scene, view: TakeView, start: float) -> Placing:
-    """Where a take goes that begins at a scene frame: the scene's rate and range are set where it is still."""
+def placing_in(scene: bpy.types.Scene, view: TakeView, start: float) -> Placing:
+    """Where a take goes that begins at a scene frame: at its own rate in a still scene, which will get it."""
     rate = _footage_rate(view)
-    if is_still(scene):
-        set_rate(scene, rate)
-        placing = Placing(rate, start)
-        seconds = [(person.seconds[0], person.seconds[-1]) for person in view.people]
-        scene.frame_start = floor(placing.frames(min(first for first, _ in seconds)) + 0.01)
-        scene.frame_end = ceil(placing.frames(max(last for _, last in seconds)) - 0.01)
-        scene.frame_set(scene.frame_start)
-        return placing
     # The same rate in double precision, so that keys of long takes stand on whole frames.
-    return Placing(rate if abs(rate_of(scene) / rate - 1) < _SAME_RATE else rate_of(scene), start)
+    same = is_still(scene) or abs(rate_of(scene) / rate - 1) < _SAME_RATE
+    return Placing(rate if same else rate_of(scene), start)
+
+
+def give_time(scene: bpy.types.Scene, view: TakeView, placing: Placing) -> None:
+    """Set the scene's rate and range to a take's, and go to its first frame."""
+    set_rate(scene, placing.fps)
+    seconds = [(person.seconds[0], person.seconds[-1]) for person in view.people]
+    scene.frame_start = floor(placing.frames(min(first for first, _ in seconds)) + 0.01)
+    scene.frame_end = ceil(placing.frames(max(last for _, last in seconds)) - 0.01)
+    scene.frame_set(scene.frame_start)
 
 
 def _footage_rate(view: TakeView) -> float:

@@ -33,6 +33,11 @@ def assign_action(owner: bpy.types.ID, action: bpy.types.Action) -> None:
         animation.action_slot = unused or action.slots.new(id_type=owner.id_type, name=owner.name)
 
 
+def slots_of(action: bpy.types.Action) -> tuple[Any, ...]:
+    """An action's slots; none where actions have none."""
+    return tuple(action.slots) if has_slots() else ()
+
+
 def channels(owner: bpy.types.ID, *, create: bool = False) -> Any:
     """What holds the owner's `fcurves` and `groups`: its slot's channel bag, or the action itself before slots.
 
@@ -57,9 +62,21 @@ def channels(owner: bpy.types.ID, *, create: bool = False) -> Any:
 def new_curve(bag: Any, data_path: str, index: int, group: str) -> bpy.types.FCurve:
     """A new F-curve in what `channels` gave, in the group of that name unless it is empty."""
     curve = bag.fcurves.new(data_path, index=index)
+    _put_in_group(bag, curve, group)
+    return curve
+
+
+def copy_curve(bag: Any, curve: bpy.types.FCurve, group: str) -> bool:
+    """Copy a curve, keys and all, into what `channels` gave, in a group; False where this Blender cannot (to 4.5)."""
+    if "new_from_fcurve" not in bag.fcurves.bl_rna.functions:
+        return False
+    _put_in_group(bag, bag.fcurves.new_from_fcurve(curve), group)
+    return True
+
+
+def _put_in_group(bag: Any, curve: bpy.types.FCurve, group: str) -> None:
     if group:
         curve.group = bag.groups.get(group) or bag.groups.new(group)
-    return curve
 
 
 def remove_animation(owner: bpy.types.ID) -> None:

@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists to choose from: movie clips that are open, presets."""
+"""Lists to choose from: footage that is open, presets."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import bpy
 
 from .. import installation
+from ..scene.open_footage import KINDS, open_footage
+
+_ICONS: Final = {kind: icon for kind, _, _, icon, _ in KINDS}
 
 
 class PCHMR_MT_movie_clips(bpy.types.Menu):
-    """Movie clips that are open in this file"""
+    """Footage that is open in this file"""
 
     bl_idname = "PCHMR_MT_movie_clips"
-    bl_label = "Movie Clips"
+    bl_label = "Open Footage"
 
     def draw(self, context: bpy.types.Context) -> None:
-        for clip in bpy.data.movieclips:
-            self.layout.operator(
-                "pchmr.use_movie_clip", text=clip.name, icon="TRACKER", translate=False
-            ).name = clip.name
+        for footage in open_footage(context.scene):
+            button = self.layout.operator(
+                "pchmr.use_movie_clip", text=footage.name, icon=_ICONS[footage.kind], translate=False
+            )
+            button.kind, button.name = footage.kind, footage.name
 
 
 class PCHMR_MT_presets(bpy.types.Menu):

@@ -8,6 +8,8 @@ import bpy
 from .. import installation, session
 from ..constants import NAME
 from ..preferences import is_set_up
+from ..scene.open_footage import open_footage
+from ..scene.properties import SceneSettings
 from .messages import draw_session, draw_text
 from .preferences_panel import draw_plan
 
@@ -29,15 +31,18 @@ class PCHMR_PT_clip(Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, width = self.layout, context.region.width
         plan = installation.known().plan
-        if plan is not None and session.current.activity is None:
+        asking = plan is not None and session.current.activity is None
+        if asking:
             draw_plan(layout.box(), plan, width)
+            draw_session(layout, width)  # it is about the plan, and would stand below the window's edge
         elif not is_set_up() and session.current.activity is None and session.current.problem is None:
             draw_set_up(layout.box(), width)
         draw_settings(layout.column(), context)
         button = layout.column()
         button.scale_y = 1.5
         button.operator("pchmr.reconstruct_clip", icon="ARMATURE_DATA")
-        draw_session(layout, width)
+        if not asking:
+            draw_session(layout, width)
 
 
 def draw_set_up(layout: bpy.types.UILayout, width: int) -> None:
@@ -53,7 +58,7 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     layout.enabled = session.current.activity is None
     row = layout.row(align=True)
     row.prop(settings, "clip", text="", placeholder="Movie or folder of images")
-    if bpy.data.movieclips:
+    if open_footage(context.scene):
         row.menu("PCHMR_MT_movie_clips", text="", icon="TRACKER")
     fields = layout.column()
     fields.use_property_split = True
@@ -66,11 +71,22 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     fields.prop(settings, "people")
     if settings.people == "INDEX":
         fields.prop(settings, "person")
-    fields.prop(settings, "height")
+    draw_heights(fields.column(align=True), settings)
     preset = fields.row(align=True)
     preset.prop(settings, "preset")
     preset.menu("PCHMR_MT_presets", text="", icon="DOWNARROW_HLT")
     fields.prop(settings, "device")
+
+
+def draw_heights(layout: bpy.types.UILayout, settings: SceneSettings) -> None:
+    """One height; of all people as many as there are."""
+    several = settings.height_count if settings.people == "ALL" else 1
+    if settings.people == "ALL":
+        layout.prop(settings, "height_count")
+    if several == 1:
+        layout.prop(settings, "height")
+    for number in range(several if several > 1 else 0):
+        layout.prop(settings, "heights", index=number, text="0, Largest" if number == 0 else f"{number}")
 
 
 class PCHMR_PT_output(Tab, bpy.types.Panel):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
@@ -66,7 +67,7 @@ def draw_plan(layout: bpy.types.UILayout, plan: Plan, width: int) -> None:
         draw_text(layout, "Blender may not go online, by its own preferences.", width, "ERROR")
         if hasattr(bpy.types, "EXTENSIONS_OT_userpref_allow_online"):
             layout.operator("extensions.userpref_allow_online", text="Allow Online Access")
-    buttons = layout.row(align=True)
+    buttons = layout.column(align=True)  # side by side, their words would not fit into a sidebar
     agree = buttons.row(align=True)
     agree.enabled = bpy.app.online_access
     agree.operator("pchmr.install_backend", icon="CHECKMARK")
@@ -74,24 +75,32 @@ def draw_plan(layout: bpy.types.UILayout, plan: Plan, width: int) -> None:
 
 
 def draw_models(layout: bpy.types.UILayout, width: int) -> None:
-    """Each model with its licence; and one of the user's that waits for a yes."""
+    """One of the user's that waits for a yes; and each model with its licence."""
     row = layout.row()
     row.label(text="Models")
     row.operator("pchmr.list_models", text="List", icon="FILE_REFRESH")
     row.operator("pchmr.inspect_model", icon="ADD")
     known = installation.known()
+    if any(model.source == "installed" and model.state != "installed" for model in known.models):
+        layout.operator("pchmr.install_models", icon="IMPORT")
+    if known.candidate is not None:
+        draw_candidate(layout.box(), *known.candidate, width)
     listed = layout.column(align=True)
     for model in known.models:
         draw_model(listed, model, width)
-    if known.candidate is not None:
-        file, model = known.candidate
-        asked = layout.box()
-        draw_text(asked, f"{file.name} is {model.name}: {model.purpose}", width, "QUESTION")
-        draw_text(asked, f"Licence: {model.license}. Origin: {model.origin}", width, "BLANK1")
-        buttons = asked.row(align=True)
-        buttons.operator("pchmr.add_model")
-        buttons.operator("pchmr.add_model", text="Add, Replacing Another").replace = True
-        buttons.operator("pchmr.dismiss_model")
+
+
+def draw_candidate(layout: bpy.types.UILayout, file: Path, model: ModelFile, width: int) -> None:
+    """A file of the user's: what it is, its licence, and the question."""
+    draw_text(layout, f"{file.name} is {model.name}: {model.purpose}", width, "QUESTION")
+    draw_text(layout, f"Licence: {model.license}. Origin: {model.origin}", width, "BLANK1")
+    there = model.state == "installed"
+    if there:
+        draw_text(layout, f"It would replace {model.path}", width, "ERROR")
+    buttons = layout.row(align=True)
+    text = "I Have This Licence: Replace" if there else "I Have This Licence: Add"
+    buttons.operator("pchmr.add_model", text=text).replace = there
+    buttons.operator("pchmr.dismiss_model")
 
 
 def draw_model(layout: bpy.types.UILayout, model: ModelFile, width: int) -> None:
@@ -99,8 +108,8 @@ def draw_model(layout: bpy.types.UILayout, model: ModelFile, width: int) -> None
     yours = model.source == "user-supplied" and model.state == "missing"
     icon = {"installed": "CHECKMARK", "missing": "ADD" if yours else "ERROR"}.get(model.state, "ERROR")
     state = "you may add it" if yours else model.state
-    draw_text(layout, f"{model.name}: {model.purpose}. {state}. Licence: {model.license}", width, icon)
+    draw_text(layout, f"{model.name}: {model.purpose} ({state}). Licence: {model.license}", width, icon)
     if yours:
         draw_text(layout, f"From {model.origin}", width, "BLANK1")
-    elif model.problem:
+    elif model.problem and model.source != "installed":  # those have their button
         draw_text(layout, model.problem, width, "BLANK1")

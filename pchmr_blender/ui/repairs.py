@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from ..problems import Problem
@@ -22,6 +23,8 @@ class Repair:
     """What the operator is given."""
 
 
+_ONLINE: Final = Repair("extensions.userpref_allow_online", "Allow Online Access")
+_PREFERENCES: Final = Repair("pchmr.show_preferences", "Preferences…")
 _SET_UP: Final = Repair("pchmr.plan_setup", "Set Up Backend")
 _CHECK: Final = Repair("pchmr.check_backend", "Check the Backend")
 _MODELS: Final = Repair("pchmr.install_models", "Get the Models")
@@ -29,13 +32,27 @@ _CLIP: Final = Repair("pchmr.choose_clip", "Choose Another Clip…")
 _REPLACE: Final = Repair("pchmr.reconstruct_clip", "Replace the Take", {"overwrite": True})
 _ELSEWHERE: Final = Repair("pchmr.choose_output", "Choose Another Folder…")
 
+_FIND: Final = Repair("pchmr.relink_take", "Find Take…")
+_CACHE: Final = Repair("pchmr.set_form", "Make the Mesh Cache Again…")
+_STAND_IN: Final = Repair("pchmr.make_stand_in", "Make Stand-In")
+
+_OF_PERSONS: Final[Mapping[str, tuple[Repair, ...]]] = {
+    "CacheCorrupt": (_CACHE,),
+    "ClipNotFound": (Repair("pchmr.make_stand_in", "Look for the Footage Again"),),
+    "UnsupportedVideo": (_STAND_IN,),
+    **dict.fromkeys(("TakeNotFound", "TakeMismatch", "TakeVersion", "TakeCorrupt"), (_FIND,)),
+}
+
+_UNREADABLE: Final = frozenset({"TakeCorrupt", "TakeVersion"})
+"""Kinds that say that a take cannot be imported as it is."""
+
 REPAIRS: Final[Mapping[str, tuple[Repair, ...]]] = {
-    "EnvironmentInvalid": (_SET_UP, Repair("pchmr.show_preferences", "Preferences…")),
+    "EnvironmentInvalid": (_SET_UP, _PREFERENCES),
     "ProtocolMismatch": (_SET_UP,),
     "SetupFailed": (_SET_UP,),
     "NoNetwork": (_SET_UP,),
     "BackendDied": (_CHECK,),
-    "WeightsMissing": (_MODELS,),
+    "WeightsMissing": (_MODELS, _PREFERENCES),
     "WeightsCorrupt": (_MODELS,),
     "ClipNotFound": (_CLIP,),
     "UnsupportedVideo": (_CLIP,),
@@ -44,17 +61,28 @@ REPAIRS: Final[Mapping[str, tuple[Repair, ...]]] = {
     "TakeMismatch": (_REPLACE, _ELSEWHERE),
     "TakeCorrupt": (_REPLACE,),
     "TakeVersion": (_REPLACE,),
-    "TakeNotFound": (Repair("pchmr.relink_take", "Find Take…"),),
+    "TakeNotFound": (_FIND,),
     "OutputNotWritable": (_ELSEWHERE,),
     "DiskFull": (_ELSEWHERE,),
-    "CacheCorrupt": (Repair("pchmr.set_form", "Make the Mesh Cache Again…"),),
+    "CacheCorrupt": (_CACHE,),
     "ExportRefused": (Repair("pchmr.set_form", "Change Form…"),),
     "OutOfMemory": (Repair("pchmr.use_cpu", "Use the CPU"),),
 }
 """Kinds that are not here have no button: their hint says what a person can do."""
 
 
-def repairs_for(problem: Problem) -> tuple[Repair, ...]:
-    """The buttons that stand below a problem."""
-    again = (Repair("pchmr.import_take", "Import the Take", {"directory": problem.take}),) if problem.take else ()
-    return (*again, *REPAIRS.get(problem.kind, ()))
+def repairs_of_person(kind: str) -> tuple[Repair, ...]:
+    """The buttons that stand below what is wrong with a person's take, cache or footage."""
+    return _OF_PERSONS.get(kind, (_FIND, _STAND_IN))
+
+
+def repairs_for(problem: Problem, asked: Path | None = None) -> tuple[Repair, ...]:
+    """The buttons that stand below a problem. `asked`: the take that Reconstruct Clip would write now, if any."""
+    if problem.reason == "online_access":
+        return (_ONLINE,)
+    again = (Repair("pchmr.import_take", "Import the Take", {"directory": problem.take}),)
+    mending = REPAIRS.get(problem.kind, ())
+    if asked is None or asked not in (Path(problem.path), *Path(problem.path).parents):
+        # Of another clip by now, or imported by itself: another take than this one would be deleted.
+        mending = tuple(repair for repair in mending if repair is not _REPLACE)
+    return (*(again if problem.take and problem.kind not in _UNREADABLE else ()), *mending)

@@ -11,6 +11,7 @@ from ..scene.handles import Part, active_person, find_part, people_in
 from ..scene.properties import FORMS
 from .messages import draw_text
 from .panels import Tab
+from .repairs import repairs_of_person
 
 _FORM_NAMES: Final = {value: name for value, name, _ in FORMS}
 _PARTS: Final[tuple[tuple[Part, str], ...]] = (
@@ -77,8 +78,8 @@ def draw_row(row: bpy.types.UILayout, person: bpy.types.Collection, active: bool
 def draw_lost(layout: bpy.types.UILayout, person: bpy.types.Collection, width: int) -> None:
     """What is wrong with the take or its footage, and what mends it."""
     draw_text(layout, person.pchmr.problem, width, "ERROR")
-    layout.operator("pchmr.relink_take")
-    layout.operator("pchmr.make_stand_in")
+    for repair in repairs_of_person(person.pchmr.problem_kind):
+        layout.operator(repair.operator, text=repair.text)
 
 
 def draw_parts(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:

@@ -83,6 +83,13 @@ class Glb:
         blended = np.einsum("vi,vijk->vjk", influence, moves[joints])
         return _z_up(np.einsum("vjk,vk->vj", blended, np.c_[places, np.ones(len(places))])[:, :3])
 
+    def morph_weights(self) -> np.ndarray:
+        """(T, K) amounts of the morph targets in the animation."""
+        (animation,) = self.json["animations"]
+        (channel,) = [each for each in animation["channels"] if each["target"]["path"] == "weights"]
+        sampler = animation["samplers"][channel["sampler"]]
+        return self.accessor(sampler["output"]).reshape(len(self.accessor(sampler["input"])), -1)
+
     def _animated(self, node: int, second: float) -> dict[str, np.ndarray]:
         """The animated properties of a node at a time."""
         (animation,) = self.json["animations"]

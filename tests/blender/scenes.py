@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from pchmr.pchmr_blender.scene import properties, take_paths
+from pchmr.pchmr_blender.scene import camera_follow, properties, take_paths
 from pchmr.pchmr_blender.scene.actions import curves_of, read_curve
 from pchmr.pchmr_blender.scene.import_take import ImportOptions, import_take
 
@@ -22,6 +22,8 @@ def registered() -> Iterator[None]:
     properties.add_pointers()
     handlers = (
         (bpy.app.handlers.save_pre, take_paths.before_save),
+        (bpy.app.handlers.save_post, take_paths.after_save),
+        (bpy.app.handlers.depsgraph_update_post, camera_follow.after_update),
         (bpy.app.handlers.load_post, take_paths.after_load),
     )
     for listeners, handler in handlers:
@@ -46,9 +48,14 @@ def inventory() -> dict[str, list[str]]:
     return {kind: names for kind, names in found.items() if names}
 
 
-def vertices_at(body: bpy.types.Object, frame: int) -> np.ndarray:
+def show(frame: float) -> None:
+    """Go to a scene frame, or between two."""
+    bpy.context.scene.frame_set(int(frame // 1), subframe=frame % 1)
+
+
+def vertices_at(body: bpy.types.Object, frame: float) -> np.ndarray:
     """The evaluated body in the world, metres. Shape: (N, 3)."""
-    bpy.context.scene.frame_set(frame)
+    show(frame)
     evaluated = body.evaluated_get(bpy.context.evaluated_depsgraph_get())
     mesh = evaluated.to_mesh()
     points = np.empty((len(mesh.vertices), 3), np.float32)
@@ -56,6 +63,17 @@ def vertices_at(body: bpy.types.Object, frame: int) -> np.ndarray:
     evaluated.to_mesh_clear()
     matrix = np.array(evaluated.matrix_world)
     return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def shown(camera: bpy.types.Object, frame: int) -> int:
+    """Number of the picture behind the camera, as the viewport reckons it when it draws: from the evaluated fields.
+
+    `image_user.frame_current` is not asked: it may be reckoned before the keys of `frame_offset` are evaluated.
+    """
+    bpy.context.scene.frame_set(frame)
+    evaluated = camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    user = evaluated.data.background_images[0].image_user
+    return min(max(frame - user.frame_start + 1, 0), user.frame_duration) + user.frame_offset
 
 
 def key_frames(owner: bpy.types.ID) -> list[np.ndarray]:

@@ -1,24 +1,31 @@
 """A backend without networks: the real server, whose `reconstruct` does what the clip's name says.
 
-`good` finds the take that the test has put where it was asked for; `slow` goes on until it is cancelled; `deaf` hears
-no cancel; `dies` ends the process; a kind's name fails with that kind. The argument `foreign` makes it speak another
-protocol.
+`good` finds the take that the test has put where it was asked for, or writes one where it is asked to replace it;
+`picture` does the same, and looks at the clip first, as the real one does; `slow` goes on until it is cancelled; `deaf`
+hears no cancel; `dies` ends the process; a kind's name fails with that kind. The argument `foreign` makes it speak
+another protocol.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from inference_backend import protocol
+from inference_backend.disk import writing
 from inference_backend.errors import KINDS
+from inference_backend.folder_lock import FolderLock
 from inference_backend.jobs import METHODS, Context
 from inference_backend.progress import Meter, Progress
 from inference_backend.server import serve
+from inference_backend.take_folder import LOCK_NAME
 
 
 def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
@@ -32,6 +39,19 @@ def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any
     if act == "deaf":
         context.report(Progress("estimate", 1, 100))
         time.sleep(600)
+    if act == "picture":
+        from inference_backend.video import probe
+
+        probe(params["clip"])
+    if act in ("good", "picture"):
+        with writing(Path(params["out"])):
+            Path(params["out"]).mkdir(parents=True, exist_ok=True)
+        FolderLock(Path(params["out"]) / LOCK_NAME).release()  # where the real one sees that it may write
+        if params.get("overwrite"):
+            from tests.blender.takes import make_take
+
+            shutil.rmtree(params["out"])
+            make_take(Path(params["out"]), frames=5, clip=Path(params["clip"]))
     meter = Meter(context.report, context.cancelled)
     for done in range(10_000_000 if act == "slow" else 5):
         meter.stage("estimate", min(done, 4), 5)

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_backend.skeletons import JOINTS, LANDMARKS, POINT_JOINTS, POINTS
-from inference_backend.take_format import STAGES, SUSPECT_CAUSES
+from inference_backend.take_format import STAGES, SUSPECT_CAUSES, target_hashes
 from inference_backend.take_info import BodyInfo, PersonInfo, identify
 from inference_backend.take_writer import TakeWriter
+from inference_backend.targets.parameters import Layers
 
 from .bodies import TestBody, boxes
 from .motion import Array, axis_angle, forward, motion, quaternions, skinned
@@ -80,7 +81,7 @@ def make_take(
         TakeWriter.create_or_resume(
             folder,
             clip=identify(clip, fps=fps, width=width, height=height, rotation=rotation),
-            settings={"height": 1.7},
+            settings={"height": 1.7, "layers": Layers.off().values()},
             body=BodyInfo(body.name, "00" * 32, *sizes),
             weights={},
             created_by="a test",
@@ -146,7 +147,16 @@ def _write_person(
                 "joints_hmr": stream["joints"],
                 "vertices_hmr": stream["vertices"],
             },
-            "target": {"joints_target": joints, "points_target": points, "target_hash": _hashes(start, stop)},
+            "fit": {"pose_fitted": axis_angle(solved["quaternions"]), "root_fitted": joints[:, 0]},
+            "target": {
+                "joints_base": joints,
+                "rotations_base": solved["quaternions"],
+                "joints_target": joints,
+                "points_target": points,
+                "twist_target": np.zeros((n, len(JOINTS))),
+                "strength": np.ones((n, len(JOINTS))),
+                "target_hash": np.repeat(_unedited(), n),
+            },
             "calibrate": {
                 "vertices": solved["vertices"],
                 "joints": joints,
@@ -192,6 +202,13 @@ def _keypoints(joints: Array, points: Array, intrinsics: tuple[float, float, flo
     at = np.stack(placed, 1)
     fx, fy, cx, cy = intrinsics
     return np.stack([fx * at[..., 0] / at[..., 2] + cx, fy * at[..., 1] / at[..., 2] + cy], -1)
+
+
+def _unedited() -> NDArray[np.uint64]:
+    """(1,) `target_hash` of a row without an edit."""
+    turn = np.tile([1.0, 0.0, 0.0, 0.0], (1, len(JOINTS), 1))
+    still = np.zeros((1, len(JOINTS), 3)), turn, np.zeros((1, len(JOINTS))), np.ones((1, len(JOINTS)))
+    return target_hashes(Layers.off().canonical(), *still)
 
 
 def _hashes(start: int, stop: int) -> NDArray[np.uint64]:

@@ -10,9 +10,12 @@ import pytest
 from pchmr.inference_backend.errors import BadArgument
 from pchmr.pchmr_blender.core.skeleton import BONE_NAMES
 from pchmr.pchmr_blender.core.takes import TakeView, open_view
-from pchmr.pchmr_blender.scene.body import check_body, create_body, skin_weights
+from pchmr.pchmr_blender.scene import body as module
+from pchmr.pchmr_blender.scene.body import check_body
+from pchmr.pchmr_blender.steps import drain
 
 from .bodies import shipped
+from .parts import create_body
 from .takes import make_take
 
 
@@ -26,6 +29,10 @@ def collection() -> bpy.types.Collection:
 @pytest.fixture
 def view(tmp_path: Path) -> TakeView:
     return open_view(make_take(tmp_path / "two.take", people=2, frames=3))
+
+
+def skin_weights(body: bpy.types.Object) -> np.ndarray:
+    return drain(module.skin_weights(lambda: body))
 
 
 def coordinates(mesh: bpy.types.Mesh) -> np.ndarray:

@@ -14,11 +14,11 @@ from pchmr.pchmr_blender.core import pc2
 from pchmr.pchmr_blender.core.takes import PersonView, TakeView, open_view
 from pchmr.pchmr_blender.core.timing import Placing
 from pchmr.pchmr_blender.scene import actions, versions
-from pchmr.pchmr_blender.scene.body import create_body
 from pchmr.pchmr_blender.scene.body_forms import Form, costs, form_of, remove_form, set_form
 from pchmr.pchmr_blender.scene.mesh_cache import mend_cache
-from pchmr.pchmr_blender.scene.skeleton import create_skeleton
+from pchmr.pchmr_blender.steps import Status
 
+from .parts import create_body, create_skeleton
 from .takes import make_take
 
 FRAMES = 12
@@ -54,9 +54,9 @@ class Stage:
         self.skeleton = create_skeleton(self.person, placing, collection, "Clip")
         self.body = create_body(self.person, view.topology, collection, "Clip")
 
-    def set(self, form: Form, tick: Any = lambda done, total: None, **options: Any) -> None:
+    def set(self, form: Form, show: Any = lambda status: None, **options: Any) -> None:
         set_form(
-            self.body, self.skeleton, self.person, self.placing, form, cache_folder=self.folder, tick=tick, **options
+            self.body, self.skeleton, self.person, self.placing, form, cache_folder=self.folder, show=show, **options
         )
 
     def seen(self, frame: float) -> np.ndarray:
@@ -171,7 +171,7 @@ def test_a_cancelled_change_leaves_everything_as_it_was(before: Form | None, aft
         stage.set(before)
     traced, shown = traces(), stage.seen(7.5)
 
-    def cancel(done: int, total: int) -> None:
+    def cancel(status: Status) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -183,10 +183,12 @@ def test_a_cancelled_change_leaves_everything_as_it_was(before: Form | None, aft
 
 def test_progress_reaches_its_end_in_each_form(stage: Stage) -> None:
     for form in FORMS:
-        told: list[float] = []
-        stage.set(form, lambda done, total, told=told: told.append(done / total))
-        assert told == sorted(told)
-        assert told[-1] == 1.0
+        told: dict[str, list[float]] = {}
+        stage.set(form, lambda status, told=told: told.setdefault(status.stage, []).append(status.fraction))
+        assert told
+        for fractions in told.values():
+            assert fractions == sorted(fractions)
+            assert fractions[-1] == 1.0
 
 
 @pytest.mark.parametrize("tolerance_mm", [0.3, 3.0])
@@ -194,7 +196,10 @@ def test_blender_poses_the_compressed_body_within_the_tolerance(tolerance_mm: fl
     stage.set(Form.COMPRESSED, tolerance_mm=tolerance_mm)
     assert stage.worst() <= tolerance_mm / 1000 + EXACT
     keys = stage.body.data.shape_keys.key_blocks
-    assert all((key.slider_min, key.slider_max) == (-1, 1) for key in list(keys)[1:])
+    assert all((key.slider_min, key.slider_max) == (0, 1) for key in list(keys)[1:])
+    for curve in actions.curves_of(stage.body.data.shape_keys):
+        values = actions.read_curve(curve)[:, 1]
+        assert 0 <= values.min() <= values.max() <= 1
     assert 1 < len(keys) < FRAMES
 
 

@@ -29,7 +29,7 @@ from pchmr.pchmr_blender.scene.footage import (
 )
 
 from .clips import make_images, make_movie
-from .scenes import registered
+from .scenes import registered, shown
 from .takes import make_take
 
 SHAPES = {
@@ -123,17 +123,6 @@ def test_the_camera_sees_far_enough_and_stays(tmp_path):
     farthest = np.linalg.norm(view.people[0].joints - view.camera_to_world[:3, 3], axis=-1).max()
     assert camera.data.clip_end > 2 * farthest
     assert all((*camera.lock_location, *camera.lock_rotation, *camera.lock_scale))
-
-
-def shown(camera: bpy.types.Object, frame: int) -> int:
-    """Number of the picture behind the camera, as the viewport reckons it when it draws: from the evaluated fields.
-
-    `image_user.frame_current` is not asked: it may be reckoned before the keys of `frame_offset` are evaluated.
-    """
-    bpy.context.scene.frame_set(frame)
-    evaluated = camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    user = evaluated.data.background_images[0].image_user
-    return min(max(frame - user.frame_start + 1, 0), user.frame_duration) + user.frame_offset
 
 
 def with_footage(view: TakeView, placing: Placing, offset: float = 0.0) -> bpy.types.Object:

@@ -16,7 +16,9 @@ from pchmr.pchmr_blender.operators import clip, forms, logs, reconstruct, takes
 from pchmr.pchmr_blender.operators.request import out_folder, request_of
 from pchmr.pchmr_blender.problems import Problem
 from pchmr.pchmr_blender.scene.handles import find_part, placing_of
+from pchmr.pchmr_blender.scene.open_footage import open_footage
 
+from .clips import make_images, make_movie
 from .scenes import inventory
 from .takes import make_take
 
@@ -61,6 +63,50 @@ def test_request_says_what_the_fields_say(tmp_path: Path) -> None:
         "overwrite": True,
         "settings": {"camera.focal": 1234.5},
     }
+
+
+def test_heights_are_of_all_people() -> None:
+    own = settings()
+    own.clip, own.height, own.height_count = "/x.mp4", 1.6, 2
+    own.heights[:2] = 1.82, 1.65
+    assert request_of(own).params()["height"] == 1.6
+    own.people = "ALL"
+    assert request_of(own).params()["height"] == (1.82, 1.65)
+    own.height_count = 1
+    assert request_of(own).params()["height"] == 1.6
+
+
+def test_footage_that_is_open_is_used(tmp_path: Path) -> None:
+    movie, other = make_movie(tmp_path / "a.avi"), make_movie(tmp_path / "b.avi")
+    shots = make_images(tmp_path / "shots", [7, 8, 9])
+    bpy.data.movieclips.load(str(movie))
+    for path in (movie, other, make_movie(tmp_path / "a.take.footage-0123abcd.mp4")):
+        bpy.data.images.load(str(path)).source = "MOVIE"
+    bpy.data.images.load(str(shots / "shot_007.png")).source = "SEQUENCE"
+    bpy.data.images.new("painted", 4, 4)
+    editor = bpy.context.scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    third = make_movie(tmp_path / "c.avi")
+    strips.new_movie("third", str(third), 1, 1)
+    strips.new_image("one picture", str(shots / "shot_008.png"), 2, 1)
+    pictures = strips.new_image("pictures", str(shots / "shot_007.png"), 3, 1)
+    pictures.elements.append("shot_008.png")
+    found = {(one.kind, one.name): one.path for one in open_footage(bpy.context.scene)}
+    pattern = str(shots / "shot_###.png")
+    assert found == {
+        ("CLIP", "a.avi"): str(movie),
+        ("IMAGE", "b.avi"): str(other),
+        ("IMAGE", "shot_007.png"): pattern,
+        ("STRIP", "third"): str(third),
+    }
+    for (kind, name), path in found.items():
+        bpy.ops.pchmr.use_movie_clip(kind=kind, name=name)
+        assert settings().clip == path
+    bpy.data.images.remove(bpy.data.images["shot_007.png"])
+    bpy.ops.pchmr.use_movie_clip(kind="STRIP", name="pictures")
+    assert settings().clip == pattern
+    with pytest.raises(RuntimeError, match="no strip gone"):
+        bpy.ops.pchmr.use_movie_clip(kind="STRIP", name="gone")
 
 
 def test_request_of_the_defaults_is_the_whole_clip_beside_it(tmp_path: Path) -> None:
@@ -286,6 +332,14 @@ def test_logs_have_their_places() -> None:
 def test_a_person_is_exported(walk: bpy.types.Collection, tmp_path: Path) -> None:
     bpy.ops.pchmr.export_person(filepath=str(tmp_path / "out" / "wälk"), format="bvh")
     assert (tmp_path / "out" / "wälk.bvh").is_file()
+
+
+def test_the_export_can_be_pressed_in_object_and_pose_mode_only(walk: bpy.types.Collection) -> None:
+    bpy.context.view_layer.objects.active = find_part(walk, "SKELETON")
+    for mode, able in (("OBJECT", True), ("POSE", True), ("EDIT", False)):
+        bpy.ops.object.mode_set(mode=mode)
+        assert bpy.ops.pchmr.export_person.poll() == able
+    bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def test_an_export_that_the_form_forbids_names_the_one_that_can(walk: bpy.types.Collection, tmp_path: Path) -> None:

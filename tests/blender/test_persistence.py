@@ -12,6 +12,7 @@ import pytest
 
 from pchmr.inference_backend.errors import TakeNotFound
 from pchmr.pchmr_blender.core.form_costs import Form
+from pchmr.pchmr_blender.operators.takes import relink
 from pchmr.pchmr_blender.scene.footage import footage_file
 from pchmr.pchmr_blender.scene.handles import find_part, people_in, placing_of
 from pchmr.pchmr_blender.scene.take_paths import mend_paths, open_person, take_folder
@@ -88,6 +89,59 @@ def test_save_as_elsewhere(project, tmp_path, form):
     assert collection.pchmr.take == "//../../Projekt ü 1/takes/walk.take"
     check(load(second), project, body)
     check(load(first), project, body)
+
+
+@pytest.mark.parametrize("remap", [True, False])
+@pytest.mark.parametrize("form", list(Form))
+def test_save_as_with_and_without_remapping_relative_paths(project, tmp_path, form, remap):
+    """Without it Blender leaves all paths as they are, whatever they then lead to: the session and the file mend it."""
+    second = tmp_path / "far" / "away" / "b.blend"
+    second.parent.mkdir(parents=True)
+    save(project / "scenes" / "a.blend")
+    (collection,) = bring(project / "takes" / "walk.take", form=form, tolerance_mm=0.1)
+    body = vertices_at(find_part(collection, "BODY"), 5)
+    save(project / "scenes" / "a.blend")
+    save(second, relative_remap=remap)
+    check(collection, project, body)
+    check(load(second), project, body)
+    check(load(project / "scenes" / "a.blend"), project, body)
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_only_the_blend_was_moved(project, tmp_path, form):
+    (tmp_path / "desk" / "deep").mkdir(parents=True)
+    save(project / "scenes" / "a.blend")
+    (collection,) = bring(project / "takes" / "walk.take", form=form, tolerance_mm=0.1)
+    body = vertices_at(find_part(collection, "BODY"), 5)
+    save(project / "scenes" / "a.blend")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    shutil.move(project / "scenes" / "a.blend", tmp_path / "desk" / "deep" / "a.blend")
+    check(load(tmp_path / "desk" / "deep" / "a.blend"), project, body)
+    save(tmp_path / "desk" / "deep" / "a.blend")
+    check(load(tmp_path / "desk" / "deep" / "a.blend"), project, body)
+
+
+@pytest.mark.parametrize("with_cache", [True, False], ids=["and its cache", "alone"])
+@pytest.mark.parametrize("form", list(Form))
+def test_a_take_that_was_renamed_is_asked_for_and_followed(project, form, with_cache):
+    save(project / "scenes" / "a.blend")
+    (collection,) = bring(project / "takes" / "walk.take", form=form, tolerance_mm=0.1)
+    body = vertices_at(find_part(collection, "BODY"), 5)
+    save(project / "scenes" / "a.blend")
+    renamed = project / "takes" / "läuft 2.take"
+    (project / "takes" / "walk.take").rename(renamed)
+    if with_cache and form is Form.PC2:
+        (project / "takes" / "walk.take.cache").rename(project / "takes" / "läuft 2.take.cache")
+    collection = load(project / "scenes" / "a.blend")
+    assert "walk.take is not at" in collection.pchmr.problem
+    assert "say where it is now" in collection.pchmr.problem
+    relink(collection, renamed)
+    for _ in range(2):
+        assert collection.pchmr.problem == ""
+        assert take_folder(collection).samefile(renamed)
+        np.testing.assert_allclose(vertices_at(find_part(collection, "BODY"), 5), body, atol=1e-6)
+        save(project / "scenes" / "a.blend")
+        collection = load(project / "scenes" / "a.blend")
 
 
 def test_saving_a_copy_leaves_the_session_able_to_find_its_take(project, tmp_path):

@@ -20,7 +20,7 @@ from pchmr.pchmr_blender.preferences import find_interpreter, is_set_up, prefere
 from pchmr.pchmr_blender.problems import Problem
 from pchmr.pchmr_blender.ui import messages
 from pchmr.pchmr_blender.ui.panels import PCHMR_PT_clip
-from pchmr.pchmr_blender.ui.repairs import REPAIRS, repairs_for
+from pchmr.pchmr_blender.ui.repairs import REPAIRS, repairs_for, repairs_of_person
 
 from .scenes import bring
 from .takes import make_take
@@ -56,6 +56,13 @@ class Layout:
     def progress(self, *, factor: float, text: str) -> None:
         assert 0 <= factor <= 1
         self.drawn.append(text)
+
+    def template_list(
+        self, kind: str, name: str, owner: Any, items: str, active_owner: Any, active: str, **_: Any
+    ) -> None:
+        assert hasattr(bpy.types, kind), kind
+        self.drawn.append(f"{len(getattr(owner, items))} {items}")
+        getattr(active_owner, active)
 
     def separator(self) -> None:
         pass
@@ -176,6 +183,15 @@ def test_panels_draw_an_empty_scene(cls: type, extension: ModuleType) -> None:
     drawn(cls)
 
 
+def test_panels_draw_a_height_for_each_of_several_people(extension: ModuleType) -> None:
+    own = bpy.context.scene.pchmr
+    own.height_count = 3
+    assert drawn(PCHMR_PT_clip).count("heights") == 0
+    own.people = "ALL"
+    shown = drawn(PCHMR_PT_clip)
+    assert (shown.count("heights"), shown.count("height"), shown.count("height_count")) == (3, 0, 1)
+
+
 def test_panels_draw_a_take(extension: ModuleType, tmp_path: Path) -> None:
     bring(make_take(tmp_path / "walk.take", people=2))
     bpy.context.view_layer.objects.active = bpy.context.scene.objects[0]
@@ -212,10 +228,12 @@ def test_every_repair_is_of_a_kind_and_an_operator(extension: ModuleType) -> Non
     known = set(KINDS)
     assert set(REPAIRS) <= known
     for kind in known:
-        for repair in repairs_for(Problem(kind, "", "", take="/x.take")):
+        take = Path("/x.take")
+        for repair in repairs_for(Problem(kind, "", "", take=str(take), path=str(take / "take.json")), take):
             assert registered(repair.operator)
             fields = getattr(bpy.ops.pchmr, repair.operator.partition(".")[2]).get_rna_type().properties
             assert set(repair.properties) <= set(fields.keys())
+        assert all(registered(repair.operator) for repair in repairs_of_person(kind))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (90, "1:30"), (3725, "1:02:05")])

@@ -10,9 +10,9 @@ from pchmr.pchmr_blender.core.skeleton import BONE_NAMES, rest_bones
 from pchmr.pchmr_blender.core.takes import PersonView, open_view
 from pchmr.pchmr_blender.core.timing import Placing
 from pchmr.pchmr_blender.scene import actions
-from pchmr.pchmr_blender.scene.skeleton import create_skeleton, key_skeleton
 
 from ..people import PARENTS, MadeUpPerson
+from .parts import create_skeleton, key_skeleton
 from .takes import make_take
 
 PLACING = Placing(fps=24.0, start=1.0)

@@ -9,10 +9,10 @@ import pytest
 from pchmr.pchmr_blender.core.skeleton import BONE_NAMES, rest_bones
 from pchmr.pchmr_blender.core.timing import Placing
 from pchmr.pchmr_blender.scene import actions, versions
-from pchmr.pchmr_blender.scene.skeleton import create_skeleton
-from pchmr.pchmr_blender.scene.targets import TURNED, base_name, create_targets, key_targets
+from pchmr.pchmr_blender.scene.targets import TURNED, base_name
 
 from ..people import MadeUpPerson
+from .parts import create_skeleton, create_targets, key_targets
 
 PLACING = Placing(fps=24.0, start=1.0)
 

@@ -17,7 +17,9 @@ def empty() -> None:
 
 def test_one_bone_is_selected_and_not_its_neighbour() -> None:
     rows = [BoneRow(name, (0, 0, i), (0, 0, i + 1), (0, 1, 0)) for i, name in enumerate(("a", "b"))]
-    bones = create_armature("Rig", rows, bpy.context.scene.collection).pose.bones
+    rig = create_armature("Rig", rows)
+    bpy.context.scene.collection.objects.link(rig)
+    bones = rig.pose.bones
     versions.select_bone(bones["a"])
     versions.select_bone(bones["b"], False)
     assert versions.bone_selected(bones["a"])

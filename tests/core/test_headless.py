@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,20 @@ def test_most_can_be_left_out(tmp_path: Path) -> None:
     "words",
     ["", "a.mp4", "--out o", "a.mp4 --out o --form best", "a.mp4 --out o --height 0", "a.mp4 --out o --height tall",
      "a.mp4 --out o --tolerance 0.01", "a.mp4 --out o --export blend", "a.mp4 --out o --people -1",
-     "a.mp4 --out o --fps inf", "a.mp4 --out o --prev"],
+     "a.mp4 --out o --fps inf", "a.mp4 --out o --prev", "a.mp4 --out o --people all --height 1.8,",
+     "a.mp4 --out o --people all --height 1.8,0", "a.mp4 --out o --height 1.8,1.7"],
 )  # fmt: skip
 def test_mistakes_are_told(words: str) -> None:
     with pytest.raises(BadArgument):
         parse(words.split())
+
+
+def test_heights_of_several_people(tmp_path: Path) -> None:
+    batch = parse(["a.mp4", "--out", str(tmp_path), "--people", "all", "--height", "1.82, 1.65"])
+    assert batch.height == (1.82, 1.65)
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"footage")
+    assert len({settings_key(replace(batch, height=one), clip) for one in (1.82, (1.82, 1.65), (1.65, 1.82))}) == 3
 
 
 # What it says

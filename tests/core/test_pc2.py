@@ -53,6 +53,16 @@ def test_rows_are_asked_for_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.
     assert told == [(2, 5), (4, 5), (5, 5)]
 
 
+def test_a_cache_is_whole_or_not(cache: Path) -> None:
+    data = cache.read_bytes()
+    assert pc2.is_whole(cache)
+    for damaged in (b"", data[:20], data[:-1], data + b"x", b"no cache" + data[8:]):
+        cache.write_bytes(damaged)
+        assert not pc2.is_whole(cache)
+    cache.unlink()
+    assert not pc2.is_whole(cache)
+
+
 def test_rows_are_overwritten_in_place(cache: Path) -> None:
     pc2.write_rows(cache, VERTICES, 1, MESHES[3:5])
     written = np.frombuffer(cache.read_bytes()[32:], "<f4").reshape(MESHES.shape)

@@ -14,7 +14,11 @@ import build_extension
 import pytest
 
 import inference_backend
-from inference_backend.presets import tomllib  # Python 3.10 has another
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "Scripts/python.exe" if os.name == "nt" else "bin/python"
@@ -25,7 +29,7 @@ NEEDED = (
     "inference_backend/training/landmark_offsets.json", "inference_backend/assets/body.npz",
     "inference_backend/assets/lifter.pt", "inference_backend/assets/proxy.pt",
     "inference_backend/assets/calibration.npz", "requirements/backend.lock", "requirements/torch.txt",
-    "requirements/setup.json", "presets/solve/default.toml",
+    "requirements/setup.json", "presets/solve/default.toml", "presets/rigs/rigify.toml",
 )  # fmt: skip
 FORBIDDEN = ("tests/", "tools/", "demo/", "docs/", "build/", "out/", ".git", ".cache", ".venv", "__pycache__", "torch/")
 

@@ -23,6 +23,11 @@ def echo(params: Params, context: Context) -> Params:
     return params
 
 
+def variables(params: Params, context: Context) -> Params:
+    """The environment of this process."""
+    return dict(os.environ)
+
+
 def steps(params: Params, context: Context) -> Params:
     """`count` steps of `seconds`, as jobs should do them."""
     meter = Meter(context.report, context.cancelled)
@@ -95,7 +100,7 @@ def hangs(params: Params, context: Context) -> Params:
     return {}
 
 
-ODD = {one.__name__: one for one in (echo, steps, stubborn, prints, fails, unplain, dies, workers, hangs)}
+ODD = {one.__name__: one for one in (echo, variables, steps, stubborn, prints, fails, unplain, dies, workers, hangs)}
 
 if __name__ == "__main__":
     print("printed at the start")

@@ -12,13 +12,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import blender_env
 import pytest
 
 from inference_backend.errors import KINDS
@@ -28,81 +26,12 @@ from inference_backend.video_writer import Mp4Writer
 from ..blender.clips import make_movie
 from ..blender.takes import make_take
 from .demo_job import CLIP, needs_models
+from .farm import LIMIT, POSIX, ROOT, SERIES, Farm, farm, needs_blender, python_of
 from .processes import LINUX, PATIENCE, children, gone
 
-ROOT = Path(__file__).resolve().parents[2]
-STUB = ROOT / "tests" / "blender" / "stub_backend.py"
-SERIES = sorted(blender_env.locks())
-LIMIT = 300.0
-POSIX = pytest.mark.skipif(os.name == "nt", reason="the stub is started by a shell script")
+__all__ = ["farm"]
 
-pytestmark = pytest.mark.skipif(not SERIES, reason="requirements/ locks no Blender")
-
-
-def python_of(series: str) -> Path:
-    """The Python with that Blender as a module; a test is skipped where it was not made."""
-    lock = blender_env.locks()[series].read_text("utf-8")
-    version = next(line.partition("==")[2].split()[0] for line in lock.splitlines() if line.startswith("bpy=="))
-    home = blender_env.FOLDER / version
-    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not (home / "bpy.stamp").is_file():
-        pytest.skip(f"there is no bpy {version}: python tools/blender_env.py {series} makes it")
-    return python
-
-
-@dataclass(frozen=True)
-class Farm:
-    """A folder with clips, and a way to run batches over them."""
-
-    folder: Path
-    interpreter: Path
-    series: str = SERIES[-1] if SERIES else ""
-    program: Path = ROOT / "pchmr_blender" / "batch.py"
-
-    @property
-    def out(self) -> Path:
-        return self.folder / "Aus gabe ü"
-
-    def clip(self, name: str, frames: int = 0) -> Path:
-        """A clip; with a finished take of so many frames where the batch will look for it, for the stub to find."""
-        clip = make_movie(self.folder / "clips" / f"{name}.avi", max(frames, 2))
-        if frames:
-            make_take(self.out / f"{name}.take", frames=frames, clip=clip)
-        return clip
-
-    def start(self, *words: Any) -> subprocess.Popen[str]:
-        """A running batch."""
-        given = ["--out", self.out, "--interpreter", self.interpreter, "--json", self.folder / "report.json"]
-        command = [str(python_of(self.series)), str(self.program), "--", *map(str, [*words, *given])]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        environment = {**os.environ, "BLENDER_USER_RESOURCES": str(self.folder / "user")}
-        return subprocess.Popen(command, text=True, encoding="utf-8", env=environment, **pipes)  # type: ignore[call-overload,no-any-return]
-
-    def run(self, *words: Any) -> tuple[int, str]:
-        """Exit code and stderr of a batch."""
-        batch = self.start(*words)
-        _, told = batch.communicate(timeout=LIMIT)
-        return batch.returncode, told
-
-    def report(self) -> list[dict[str, Any]]:
-        """What the report says of the clips."""
-        clips: list[dict[str, Any]] = json.loads((self.folder / "report.json").read_text("utf-8"))["clips"]
-        return clips
-
-    def made(self) -> set[str]:
-        """Files in the output folder."""
-        return {path.name for path in self.out.iterdir() if path.is_file()} - {"backend.log"}
-
-
-@pytest.fixture
-def farm(tmp_path: Path) -> Farm:
-    """Clips for the stub."""
-    interpreter = tmp_path / "python like"
-    interpreter.write_text(
-        f'#!/bin/sh\n[ "$1" = -m ] && exec "{sys.executable}" "{STUB}"\nexec "{sys.executable}" "$@"\n', "utf-8"
-    )
-    interpreter.chmod(0o755)
-    return Farm(tmp_path, interpreter)
+pytestmark = needs_blender
 
 
 # Arguments
@@ -357,6 +286,29 @@ def test_it_runs_as_an_installed_extension(farm: Farm, enabled: bool) -> None:
     farm = Farm(farm.folder, farm.interpreter, farm.series, program)
     code_, told = farm.run(farm.clip("good", 4), "--export", "bvh")
     assert code_ == 0, told
+    assert farm.made() == {"good.blend", "good.bvh", "good.batch.json"}
+
+
+COMMAND = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import conftest, pchmr
+pchmr.register()
+from pchmr.pchmr_blender.registration import run_batch
+code = run_batch(sys.argv[sys.argv.index("--") + 1:])
+pchmr.unregister()
+sys.exit(code)
+"""
+
+
+@POSIX
+def test_an_enabled_extension_has_it_as_a_command_of_blender_s(farm: Farm) -> None:
+    program = farm.folder / "command.py"
+    program.write_text(COMMAND.replace("sys.argv[1]", repr(str(ROOT / "tests"))), "utf-8")
+    farm = Farm(farm.folder, farm.interpreter, farm.series, program)
+    code, told = farm.run(farm.clip("good", 4), farm.folder / "clips" / "gone.mp4", "--export", "bvh")
+    assert code == KINDS["ClipNotFound"].exit_code, told
+    assert [one["status"] for one in farm.report()] == ["done", "failed"]
     assert farm.made() == {"good.blend", "good.bvh", "good.batch.json"}
 
 

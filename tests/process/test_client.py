@@ -213,13 +213,33 @@ def test_package_in_an_odd_place(tmp_path: Path) -> None:
     client.close()
 
 
-def test_variables_for_blenders_python_do_not_reach_the_backend(
-    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+FOR_ANOTHER_PYTHON = {
+    "PYTHONHOME": "nowhere", "PYTHONPLATLIBDIR": "nowhere", "PYTHONPATH": "astray", "PYTHONSAFEPATH": "1",
+    "PYTHONSTARTUP": "none.py", "PYTHONINSPECT": "1", "PYTHONEXECUTABLE": "nowhere", "PYTHONUSERBASE": "nowhere",
+    "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONHASHSEED": "no number",
+    "PYTHONMALLOC": "no allocator", "PYTHONOPTIMIZE": "2", "PYTHON_GIL": "no number",
+    "VIRTUAL_ENV": "nowhere", "CONDA_PREFIX": "nowhere", "CONDA_PREFIX_1": "nowhere", "__PYVENV_LAUNCHER__": "nowhere",
+}  # fmt: skip
+
+
+def test_variables_for_another_python_do_not_reach_the_backend(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in FOR_ANOTHER_PYTHON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PCHMR_STAYS", "as it is")
+    client = start()
+    seen = client.wait(client.call("variables", {}), 60)
+    assert {name for name, value in FOR_ANOTHER_PYTHON.items() if seen.get(name) == value} == set()
+    assert (seen["PYTHONPATH"], seen["PYTHONUTF8"], seen["PCHMR_STAYS"]) == (str(ROOT), "1", "as it is")
+
+
+@pytest.mark.parametrize("name", FOR_ANOTHER_PYTHON)
+def test_no_variable_for_another_python_breaks_the_backend(
+    start: Start, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "none.py"))
+    monkeypatch.setenv(name, FOR_ANOTHER_PYTHON[name])
     client = start()
     assert client.wait(client.call("echo", {}), 60) == {}
+    client.close()
 
 
 def test_no_interpreter(tmp_path: Path) -> None:

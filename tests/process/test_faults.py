@@ -72,7 +72,7 @@ def finished(undisturbed: Path, tmp_path: Path) -> Path:
     ("workers", "deaths"),
     [
         (2, ["estimate 0.1", "estimate 0.5", "estimate 0.9", "target 0.5", "calibrate 0.9 half"]),
-        (1, ["estimate 0.5", "lift 1 half", "calibrate 0.9", "calibrate 1 half"]),
+        (1, ["estimate 0.5", "lift 1 half", "calibrate 0.9", "suspects 1 half"]),
     ],
 )
 def test_killed_again_and_again(workers: int, deaths: list[str], undisturbed: Path, tmp_path: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +15,12 @@ import torch
 from inference_backend.checkpoint_files import load_videopose3d
 from inference_backend.cli import main
 from inference_backend.errors import BadArgument, BodyInvalid, UnsafePickle, WeightsCorrupt, WeightsMissing
-from inference_backend.lifters.temporal_model import TemporalModel
 from inference_backend.weights import REGISTRY, model_path
 from pchmr.inference_backend import errors as addon_errors
 from pchmr.pchmr_blender.backend.user_models import ModelFile, add_model, inspect_model, list_models
 
 from ..backend.test_smpl_files import body_of, file_content, write
+from .model_files import Command, published
 
 PYTHON = Path(sys.executable)
 
@@ -49,15 +47,6 @@ def make(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return body_file
-
-
-def published(path: Path, *, prefix: str = "", channels: int = 8, **more: Any) -> Path:
-    """A checkpoint as VideoPose3D's training writes it: old format, with the state of numpy's generator."""
-    network = TemporalModel(34, 51, widths=(3, 3, 3), channels=channels)
-    state = {prefix + key: value for key, value in network.state_dict().items()}
-    content = {"epoch": 80, "lr": np.float64(1e-3), "random_state": np.random.RandomState(1), "optimizer": {}}
-    torch.save({**content, "model_pos": state, **more}, path, _use_new_zipfile_serialization=False)
-    return path
 
 
 # the command
@@ -119,11 +108,6 @@ def test_a_published_checkpoint_is_added(models: Path, tmp_path: Path, prefix: s
     network = load_videopose3d(model_path("videopose3d"))
     assert network(torch.zeros(1, 34, 30)).shape == (1, 51, 30)
     assert network.receptive_field == 27
-
-
-class Command:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, ("was-run",)
 
 
 def test_files_that_are_no_models_are_refused_and_not_run(

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_backend.errors import BadArgument, Cancelled, NoPersonFound
+from inference_backend import estimation
+from inference_backend.errors import BadArgument, Cancelled, NoPersonFound, TakeMismatch
 from inference_backend.evaluation import footage
 from inference_backend.evaluation.motion_faults import bone_spread
 from inference_backend.pipeline import MODELS, ReconstructSettings, reconstruct
@@ -73,7 +74,7 @@ def test_a_take_holds_everything(tmp_path: Path) -> None:
     assert take.clip_path().samefile(CLIP)
     assert [path.name for path in take.folder.glob(".*")] == []
     stages = list(dict.fromkeys(progress.stage for progress in told))
-    assert stages == ["estimate", "lift", "target", "calibrate", "suspects"]
+    assert stages == ["estimate", "lift", "target", "suspects", "calibrate"]
     for stage in stages:
         last = [progress for progress in told if progress.stage == stage][-1]
         assert last.done == last.total == 30
@@ -92,7 +93,7 @@ def test_the_placed_body_meets_the_picture(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_shortest_clips(count: int, pictures: list[np.ndarray], tmp_path: Path) -> None:
     take = solved(movie(tmp_path / "a.mp4", pictures[:count]))
-    assert take.people[0].finished("suspects")
+    assert take.people[0].finished("calibrate")
     assert len(take.people[0].array("vertices")) == count
 
 
@@ -160,12 +161,32 @@ def test_several_people(pictures: list[np.ndarray], tmp_path: Path) -> None:
     clip = movie(tmp_path / "a.mp4", frames)
     everyone = solved(clip, people="all", out=tmp_path / "all.take")
     assert [person.frames for person in everyone.people] == [20, 20]
-    assert all(person.finished("suspects") for person in everyone.people)
+    assert all(person.finished("calibrate") for person in everyone.people)
     second = solved(clip, people="1", out=tmp_path / "second.take").people[0]
     assert np.array_equal(second.array("keypoints_2d"), everyone.people[1].array("keypoints_2d"))
     assert second.array("keypoints_2d")[0, :, 0].min() > 320
     with pytest.raises(NoPersonFound, match="2 found"):
         solved(clip, people="5", out=tmp_path / "fifth.take")
+
+
+def test_people_of_different_heights(pictures: list[np.ndarray], tmp_path: Path, monkeypatch: Any) -> None:
+    frames = [np.hstack([picture[:, 140:460], picture[:, 140:460]]) for picture in pictures[:18]]
+    clip, out = movie(tmp_path / "a.mp4", frames), tmp_path / "a.take"
+    with pytest.raises(BadArgument, match="3 heights are given, and 2 people were found"):
+        solved(clip, people="all", heights=(1.9, 1.7, 1.5), out=out)
+    with monkeypatch.context() as patch:  # everybody is found already
+        patch.setattr(estimation, "estimate_clip", None)
+        take = solved(clip, people="all", heights=(1.9, 1.5), out=out)
+    tall, short = take.people
+    assert (tall.info.height, short.info.height) == (1.9, 1.5)
+    # The same pictures of two sizes: bones are in proportion, but for the shape, which changes with the stature.
+    for name in ("joints_lifted", "joints_target", "joints"):
+        lengths = [np.linalg.norm(one.array(name)[:, 4] - one.array(name)[:, 1], axis=-1) for one in (tall, short)]
+        assert np.median(lengths[0] / lengths[1]) == pytest.approx(1.9 / 1.5, rel=0.08), name
+    rest = [np.ptp(one.array("rest_vertices")[:, 1]) for one in (tall, short)]
+    assert rest == pytest.approx([1.9, 1.5], abs=0.01)
+    with pytest.raises(TakeMismatch, match=r"height is \[1\.9, 1\.5\], asked for is \[1\.5, 1\.9\]"):
+        solved(clip, people="all", heights=(1.5, 1.9), out=out)
 
 
 @pytest.mark.parametrize(

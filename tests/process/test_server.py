@@ -202,6 +202,10 @@ def test_parameters_are_checked(start: Start, tmp_path: Path) -> None:
             ("PresetInvalid", {"clip": clip, "out": out, "preset": "fastt"}),
             ("PresetInvalid", {"clip": clip, "out": out, "height": 9}),
             ("PresetInvalid", {"clip": clip, "out": out, "device": "abacus"}),
+            ("ClipNotFound", {"clip": clip, "out": out, "people": "all", "height": [1.8, 2]}),
+            ("PresetInvalid", {"clip": clip, "out": out, "people": "all", "height": [1.8, 9]}),
+            ("BadArgument", {"clip": clip, "out": out, "people": "largest", "height": [1.8, 1.7]}),
+            ("BadArgument", {"clip": clip, "out": out, "people": "all", "height": [1.8, "tall"]}),
         ]
     ):
         assert peer.failure(number, "reconstruct", **params) == kind, params
@@ -370,7 +374,7 @@ def test_reconstruct_and_render_of_odd_paths(start: Start, tmp_path: Path) -> No
     assert isinstance(answer, Reply), answer.error
     assert answer.result == {"take": str(out)}
     (person,) = open_take(out).people
-    assert person.finished("suspects")
+    assert person.finished("calibrate")
     answer = peer.call(2, "render", take=str(out), out=str(folder / "ö.mp4"), views=["front"])
     assert answer == Reply(2, {"path": str(folder / "ö.mp4")})
     assert (folder / "ö.mp4").stat().st_size > 0

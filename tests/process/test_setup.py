@@ -11,10 +11,13 @@ import hashlib
 import http.server
 import json
 import os
+import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import threading
+import time
 import venv
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +51,9 @@ from pchmr.pchmr_blender.backend.environment import (
     plan,
     remove,
 )
+from pchmr.pchmr_blender.backend.programs import clean_environment, run_logged
 
+from .processes import LINUX, PATIENCE, children, gone
 from .tiny_backend import ANSWER, make_backend
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="programs made of a script")
@@ -165,7 +170,9 @@ def test_where_uv_cannot_be_had_pip_is_taken_and_it_is_said(
         made = install(whole, reports.append, lambda: False)
     assert made.tool == "pip"
     assert reports[0].stage == "getting uv"
-    assert reports[-1].note.startswith("getting uv: the server cannot be reached. With pip and Python 3.")
+    assert reports[-1].note.startswith(
+        "getting uv: the server cannot be reached. With pip and this machine's Python 3."
+    )
     assert settled(tmp_path / "b") == {"CACHEDIR.TAG", "setup.log", "setup.lock", made.folder.name}
 
 
@@ -262,10 +269,44 @@ def test_two_setups_at_once_are_refused(root: Path, tmp_path: Path) -> None:
         lock.release()
 
 
+@LINUX
+def test_no_program_of_a_setup_outlives_a_killed_blender(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("lonely_setup.py")
+    setup = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    files = (tmp_path / "outer", tmp_path / "inner")
+    until = time.monotonic() + PATIENCE
+    while not all(file.is_file() and file.read_text() for file in files):
+        assert setup.poll() is None, (tmp_path / "log").read_text()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    numbers = {int(file.read_text()) for file in files} | children(setup.pid)
+    assert len(numbers) == 3
+    setup.kill()
+    setup.wait()
+    assert gone(numbers)
+
+
+def test_a_program_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        code = run_logged(
+            [tmp_path / "no program"],
+            log,
+            folder=tmp_path,
+            environment=clean_environment(),
+            cancelled=lambda: False,
+            tick=lambda: None,
+        )
+    assert code
+    assert "no program cannot be started" in (tmp_path / "log").read_text("utf-8")
+
+
 # uv
 
 
-FAKE_UV = """#!{python}
+# The interpreter's path may hold spaces, which a line of "#!" cannot: a shell starts it, and Python reads a text there.
+FAKE_UV = """#!/bin/sh
+'''exec' {quoted} "$0" "$@"
+' '''
 import glob, json, os, subprocess, sys, zipfile
 log = os.path.join(os.path.dirname(sys.argv[0]), os.pardir, "told.jsonl")
 kept = {{name: value for name, value in os.environ.items() if name.startswith(("UV_", "TMP", "PIP_"))}}
@@ -284,6 +325,11 @@ else:
 """
 
 
+def fake_uv(wheels: Path) -> str:
+    """The script, for this interpreter."""
+    return FAKE_UV.format(python=sys.executable, quoted=shlex.quote(sys.executable), wheels=str(wheels))
+
+
 @pytest.fixture
 def with_uv(source: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The tiny backend, with an index on this machine that serves a uv made of a script."""
@@ -296,7 +342,7 @@ def with_uv(source: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.Monke
     index = tmp_path / "index"
     (index / "uv").mkdir(parents=True)
     with zipfile.ZipFile(index / "uv" / "uv-0.whl", "w") as wheel:
-        wheel.writestr("uv-0.data/scripts/uv", FAKE_UV.format(python=sys.executable, wheels=str(wheels)))
+        wheel.writestr("uv-0.data/scripts/uv", fake_uv(wheels))
     (index / "uv" / "index.html").write_text('<a href="uv-0.whl">uv-0.whl</a>')
     table = json.loads((copy / "requirements" / "setup.json").read_text())
     (pinned,) = table["uv"]["wheels"].values()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import blender_env
@@ -67,28 +68,46 @@ def archive() -> Path:
     return build_extension.build(build_extension.builder_of_wheel(pythons[-1]), OUT)
 
 
-def install(root: BlenderRoot, archive: Path, name: str) -> Window:
-    """A window with a clean profile into which the archive was installed, and a backend chosen by its path.
+HIGH = "1280x1500"
+"""A window in which the preferences need no scrolling."""
 
-    Inside is no network, so the backend's environment is this one: interpreter, packages and models are shown there.
-    """
+
+def install_alone(root: BlenderRoot, archive: Path, name: str) -> Window:
+    """A window with a clean profile into which the archive was installed: no backend, and an interpreter of this
+    machine to make one with."""
     out = OUT / name
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     shutil.copyfile(archive, out / archive.name)
-    models = Path(os.environ.get("PCHMR_MODELS") or _models_folder())
+    path = f"{Path(sys.base_prefix) / 'bin'}:{blender_root.PATH_INSIDE}"
+    places = {"XDG_CACHE_HOME": "/out/cache", "XDG_DATA_HOME": "/out/data"}
     window = Window(
         root,
         out=out,
         user=out / "user",
-        binds=[*interpreter_binds(), *([Bind(models)] if models.is_dir() else [])],
-        env={"PCHMR_MODELS": str(models), "BACKEND_PYTHON": sys.executable, "OMP_NUM_THREADS": "2"},
+        binds=interpreter_binds(),
+        env={**places, "OMP_NUM_THREADS": "2", "PATH": path},
     )
     status = window.command(
         "--python-exit-code", "1", "--command", "extension", "install-file", "-r", "user_default", "--enable",
         f"/out/{archive.name}",
     )  # fmt: skip
     assert status == 0, log(window, "blender")
+    return window
+
+
+def install(root: BlenderRoot, archive: Path, name: str) -> Window:
+    """The same, and a backend chosen by its path.
+
+    Inside is no network, so the backend's environment is this one: interpreter, packages and models are shown there.
+    """
+    alone = install_alone(root, archive, name)
+    models = Path(os.environ.get("PCHMR_MODELS") or _models_folder())
+    window = replace(
+        alone,
+        binds=[*alone.binds, *([Bind(models)] if models.is_dir() else [])],
+        env={**alone.env, "PCHMR_MODELS": str(models), "BACKEND_PYTHON": sys.executable},
+    )
     status = window.command("-b", "--python-exit-code", "1", "--python", str(HERE / "choose_backend.py"))
     assert status == 0, log(window, "blender")
     return window

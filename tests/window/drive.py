@@ -17,10 +17,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import addon_utils
 import bpy
 
 Steps = Generator[float, None, Any]
 Place = tuple[float, float]
+Where = Callable[[], "tuple[bpy.types.Area, bpy.types.Region]"]
 PAUSE = 0.05
 """Seconds after an event."""
 BUTTONS = {"LEFT": "1", "MIDDLE": "2", "RIGHT": "3"}
@@ -58,6 +60,11 @@ def view3d(kind: str = "WINDOW") -> tuple[bpy.types.Area, bpy.types.Region]:
     """The 3D viewport's area, and its region of a kind; asked for again after a file is loaded."""
     area = next(area for area in window().screen.areas if area.type == "VIEW_3D")
     return area, next(region for region in area.regions if region.type == kind)
+
+
+def sidebar() -> tuple[bpy.types.Area, bpy.types.Region]:
+    """The viewport's."""
+    return view3d("UI")
 
 
 def move(x: float, y: float) -> Steps:
@@ -123,15 +130,38 @@ def open_tab(name: str) -> Steps:
     return view3d("UI")
 
 
-def find_button(command: str, below: Place | None = None) -> Steps:
-    """Where in the sidebar the button stands that runs a Python command, as "bpy.ops.pchmr.cancel(".
+def open_preferences(package: str) -> Steps:
+    """Show an extension's preferences where the viewport was."""
+    view3d()[0].type = "PREFERENCES"
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "PC-HMR"
+    yield 0.5
+    if not addon_utils.module_bl_info(addon_utils.addons_fake_modules[package])["show_expanded"]:
+        bpy.ops.preferences.addon_expand(module=package)
+    yield 0.5
 
-    `below`: a place in the sidebar; what is above it is not looked at.
+
+def close_preferences() -> Steps:
+    """The viewport again."""
+    preferences()[0].type = "VIEW_3D"
+    yield 0.5
+
+
+def preferences() -> tuple[bpy.types.Area, bpy.types.Region]:
+    """The preferences' area in this window, and its region of settings."""
+    area = next(area for area in window().screen.areas if area.type == "PREFERENCES")
+    return area, next(region for region in area.regions if region.type == "WINDOW")
+
+
+def find_button(command: str, below: Place | None = None, where: Where = sidebar) -> Steps:
+    """Where the button stands that runs a Python command, as "bpy.ops.pchmr.cancel(".
+
+    `below`: a place in the region; what is above it is not looked at. `where`: the region.
 
     Raises LookupError with the commands that were found where there is none; one that cannot be pressed counts as none.
     """
     ask = bpy.ops.ui.copy_python_command_button
-    return (yield from _find(ask, lambda text: text.startswith(command), command, below))
+    return (yield from _find(ask, lambda text: text.startswith(command), command, below, where))
 
 
 def find_field(data_path: str) -> Steps:
@@ -140,16 +170,20 @@ def find_field(data_path: str) -> Steps:
     Raises LookupError with the paths that were found where there is none.
     """
     ask = functools.partial(bpy.ops.ui.copy_data_path_button, full_path=True)
-    return (yield from _find(ask, lambda text: text.endswith(data_path), data_path, None))
+    return (yield from _find(ask, lambda text: text.endswith(data_path), data_path, None, sidebar))
 
 
-def _find(ask: Callable[[], object], fits: Callable[[str], bool], wanted: str, below: Place | None) -> Steps:
-    """Go down the sidebar with the mouse and ask Blender what is under it, at two places a line; a row may hold two."""
-    area, side = view3d("UI")
+def _find(
+    ask: Callable[[], object], fits: Callable[[str], bool], wanted: str, below: Place | None, where: Where
+) -> Steps:
+    """Go down a region with the mouse and ask Blender what is under it, at places across each line: a row may hold
+    several buttons."""
+    area, side = where()
     manager, seen = bpy.context.window_manager, {}
     top = side.y + side.height if below is None else int(below[1])
-    for y in range(top - 6, side.y, -9):
-        for share in (0.35, 0.75):
+    line, shares = (9, (0.35, 0.75)) if where is sidebar else (13, (0.3, 0.55, 0.85))
+    for y in range(top - 6, side.y, -line):
+        for share in shares:
             place = side.x + side.width * share, float(y)
             yield from move(*place)
             with bpy.context.temp_override(window=window(), area=area, region=side):
@@ -159,12 +193,12 @@ def _find(ask: Callable[[], object], fits: Callable[[str], bool], wanted: str, b
             seen[manager.clipboard] = place
             if fits(manager.clipboard):
                 return place
-    raise LookupError(f"nothing in the sidebar for {wanted}, only {sorted(seen)}")
+    raise LookupError(f"nothing for {wanted}, only {sorted(seen)}")
 
 
-def press(command: str, below: Place | None = None) -> Steps:
-    """Find a button of the sidebar and click it; returns its place. Raises LookupError where there is none."""
-    place = yield from find_button(command, below)
+def press(command: str, below: Place | None = None, where: Where = sidebar) -> Steps:
+    """Find a button and click it; returns its place. Raises LookupError where there is none."""
+    place = yield from find_button(command, below, where)
     yield from click(place)
     return place
 
