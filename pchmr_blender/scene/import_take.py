@@ -19,7 +19,7 @@ from ..core.prepare import PreparedPerson, cache_path, discard, prepare_person
 from ..core.relocate import cache_folder
 from ..core.takes import PersonView, TakeView, open_view
 from ..core.timing import Placing
-from ..steps import InThread, Report, Status, Steps, drain, ticking
+from ..steps import InThread, Report, Steps, drain, ticking
 from .actions import action_of
 from .aside import aside
 from .body import create_body
@@ -120,9 +120,9 @@ def _build(
         made.append(Made(one, (yield from _build_person(view, one, placing, name)), placing, name))
     if options.camera:
         camera = made[0].parts["CAMERA"] = create_camera(view, None, made[0].name)
-        yield Status("Looking at the footage")
+        yield "Looking at the footage"  # in a turn of its own: Blender opens the movie in one go
         problem = _show_footage(view, camera, options)
-        yield Status("Looking at the footage")
+    yield "Putting it into the scene"
     return made, problem
 
 
