@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         "--height",
         type=_heights,
         metavar="M[,M…]",
-        help="height of the people, metres (default 1.70); with --people all one each, the largest's first",
+        help="height in metres (default 1.70); of several people their usual one, from which the common floor tells "
+        "each; or with --people all one each, the largest's first",
     )
     parser.add_argument("--focal", type=_above(0), metavar="PX", help="focal length in pixels of the upright picture")
     parser.add_argument(
