@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,19 @@ DEFAULT_BODY: Final = Path(__file__).parent / "assets" / "body.npz"
 def load_default_body(path: Path = DEFAULT_BODY) -> BodyModel:
     """The shipped body, float32 on the CPU: 24 joints, quads, regressors of landmarks and Human3.6M's joints.
 
+    It is read once: all share it, and nobody changes its tensors.
+
     Raises WeightsMissing, WeightsCorrupt (no readable npz) or BodyInvalid (naming the array that is wrong).
     """
+    return _shipped() if path == DEFAULT_BODY else _load(path)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> BodyModel:
+    return _load(DEFAULT_BODY)
+
+
+def _load(path: Path) -> BodyModel:
     arrays = BodyArrays.from_npz(path)
     template = arrays.floats("v_template", (None, 3))
     count, joints = len(template), len(JOINTS)

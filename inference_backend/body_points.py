@@ -93,13 +93,36 @@ class PointRig:
         if betas.ndim != 2 or len(betas) not in (1, batch) or betas.shape[1] != shapes:
             raise ValueError(f"betas: found {tuple(betas.shape)}, want (1 or {batch}, {shapes})")
         rotations = compose(local_rotations, self.parents)
-        arms = self.arms + torch.einsum("kjas,bs->bkja", self.arm_directions, betas)
         if len(betas) == 1:
-            places = torch.einsum("bjac,kjc->bka", rotations, arms[0])
-        else:
-            places = torch.einsum("bjac,bkjc->bka", rotations, arms)
-        places = places.contiguous() + self.rest_joints(betas)[:, :1]
+            return *self.shaped(betas[0]).places(rotations), rotations
+        arms = self.arms + torch.einsum("kjas,bs->bkja", self.arm_directions, betas)
+        places = torch.einsum("bjac,bkjc->bka", rotations, arms).contiguous() + self.rest_joints(betas)[:, :1]
         return places[:, :count], places[:, count:], rotations
+
+    def shaped(self, betas: Tensor) -> ShapedRig:
+        """The rig of one shape. Shape: betas (S,)."""
+        arms = self.arms + self.arm_directions @ betas
+        return ShapedRig(arms.permute(1, 2, 0).flatten(0, 1), self.rest_joints(betas[None])[0, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class ShapedRig:
+    """Joints and points of bodies of one shape."""
+
+    arms: Tensor
+    """(3 J, J + K): a_kj of each joint's axes, one joint after the other."""
+    root: Tensor
+    """(3,) the root's rest place."""
+
+    def places(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
+        """Joints and points, the root at its rest place.
+
+        Shape: global rotations (B, J, 3, 3) → (B, J, 3), (B, K, 3). Metres.
+        """
+        batch, count = rotations.shape[:2]
+        rows = rotations.transpose(1, 2).reshape(3 * batch, 3 * count)
+        places = (rows @ self.arms).view(batch, 3, -1).mT.contiguous() + self.root
+        return places[:, :count], places[:, count:]
 
 
 def compose(local_rotations: Tensor, parents: tuple[int, ...]) -> Tensor:

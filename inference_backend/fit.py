@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .adam import minimise
 from .body_points import PointRig
 from .footing import Footing
 from .geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix, swing
+from .pose_kernel import turned
 from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
 from .standing import SOLES
 
@@ -38,7 +40,7 @@ CHILD: Final = (-1, 4, 5, -1, 7, 8, -1, 10, 11, -1, -1, -1, 15, 16, 17, -1, 18, 
 """The joint that each joint's bone points to; -1 where there are several or none."""
 
 _TURN_RATE, _SHIFT_RATE = 0.03, 0.01
-"""Adam's first step lengths, in radians and in depths; they fall to a tenth."""
+"""First step lengths, in radians and in depths."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,11 @@ def _fit_window(
     stands = torch.minimum(lifted.standing[1:], lifted.standing[:-1])
     dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s
 
+    shaped = rig.shaped(betas)
+
     def loss_of(turn: Tensor, shift: Tensor) -> Tensor:
-        joints, landmarks, turned = rig.pose(local @ axis_angle_to_matrix(turn), betas[None])
+        rotations = turned(turn, local, rig.parents)
+        joints, landmarks = shaped.places(rotations)
         # The shift is in units of depth: sideways and along the ray alike.
         root = place + shift * depth[:, None]
         joints, landmarks = joints - joints[:, :1], landmarks - joints[:, :1] + root[:, None]
@@ -202,7 +207,7 @@ def _fit_window(
         loss: Tensor = settings.joints * data + 2.0 * settings.reprojection * reprojection
         loss = loss + 0.1 * settings.rotation * turn.square().sum(-1).mean() + 0.05 * drift
         # No bone holds head, hands and feet: what turns their parents must not turn them along.
-        ends = (turned[:, _ENDS] - start[:, _ENDS]).square().sum((-1, -2)).mean()
+        ends = (rotations[:, _ENDS] - start[:, _ENDS]).square().sum((-1, -2)).mean()
         loss = loss + 0.2 * settings.rotation * ends
         if len(local) > 2:
             bend = (joints + root[:, None]).diff(n=2, dim=0) * dt2
@@ -214,31 +219,9 @@ def _fit_window(
             loss = loss + settings.floor * footing.cost(landmarks[:, list(SOLES)])
         return loss
 
-    turn, shift = _minimise(loss_of, torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3), settings.iterations)
+    start_values = torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3)
+    turn, shift = minimise(loss_of, start_values, (_TURN_RATE, _SHIFT_RATE), settings.iterations)
     return local @ axis_angle_to_matrix(turn), place + shift * depth[:, None]
-
-
-def _minimise(
-    loss_of: Callable[[Tensor, Tensor], Tensor], turn: Tensor, shift: Tensor, iterations: int
-) -> tuple[Tensor, Tensor]:
-    """Turn and shift after some steps of Adam (Kingma & Ba 2015, algorithm 1) with falling step lengths.
-
-    torch.optim.Adam takes the same steps, but first loads torch's compiler: 1 s and 70 MB, more than a short clip's
-    fit.
-    """
-    values, rates = [turn, shift], (_TURN_RATE, _SHIFT_RATE)
-    means, squares = [torch.zeros_like(v) for v in values], [torch.zeros_like(v) for v in values]
-    for step in range(iterations):
-        with torch.enable_grad():
-            variables = [v.detach().requires_grad_() for v in values]
-            gradients = torch.autograd.grad(loss_of(*variables), variables)
-        fall = 1 - 0.9 * step / iterations
-        for i, gradient in enumerate(gradients):
-            means[i] = means[i].lerp(gradient, 0.1)
-            squares[i] = squares[i].lerp(gradient.square(), 0.001)
-            length = rates[i] * fall / (1 - 0.9 ** (step + 1))
-            values[i] = values[i] - length * means[i] / ((squares[i] / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
-    return values[0], values[1]
 
 
 def _check(lifted: Lifted, fps: float) -> None:

@@ -31,7 +31,7 @@ from .scene import on_one_floor
 from .sightings import Sighting, gather
 from .solve import Solver
 from .solve_preset import SolvePreset
-from .stages import find_suspects, write_fit, write_meshes, write_rest, write_streams, write_target, write_world
+from .stages import find_suspects, write_fit, write_meshes, write_shape, write_streams, write_target, write_world
 from .take_format import STAGES
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
@@ -107,8 +107,7 @@ def reconstruct(
             found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
-            for name, array in vars(surface).items():
-                writer.write_array(name, array)
+            writer.write_arrays(vars(surface))
             heights = each(settings.heights, preset, len(found.tracks))
             _solve(writer, found, intrinsics, preset, heights, bool(settings.heights), layers, meter)
         store.clear()
@@ -132,6 +131,7 @@ def _solve(
 ) -> None:
     """Both streams, target pose, calibration and suspects of everyone."""
     body, device = load_default_body(), choose_device(preset.device)
+    threads = torch.get_num_threads()
     # The fit is thousands of tiny operations: waking further threads for each costs more than they bring.
     torch.set_num_threads(1)
     networks = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
@@ -146,9 +146,10 @@ def _solve(
     write_world(writer, scene.world)
     for k, (sighting, solver, solve) in enumerate(zip(sightings, scene.solvers, scene.solves, strict=True)):
         write_streams(writer, k, sighting, solve)
-        write_rest(writer, k, solver, solve)
+        write_shape(writer, k, solver, solve)
         write_fit(writer, k, solve)
         find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
+    torch.set_num_threads(threads)
     for k, (solver, solve) in enumerate(zip(scene.solvers, scene.solves, strict=True)):
         target = write_target(writer, k, solve, layers, meter)
         write_meshes(writer, k, solver, solve, target, meter)

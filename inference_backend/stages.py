@@ -30,7 +30,7 @@ Rows = Mapping[str, npt.NDArray[Any]]
 
 
 def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: PersonSolve) -> None:
-    """Detections, lifted pose, shape (equations 1 and 2)."""
+    """Detections and lifted pose (equation 1)."""
     confidence, lifted = sighting.keypoints[..., 2], solve.lifted
     detected: Rows = {
         "frames": sighting.frames,
@@ -46,14 +46,14 @@ def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: Pe
         "visibility_joints": confidence @ joint_landmarks().T,
     }
     _write(writer, person, "lift", pose)
-    writer.write_array("betas", solve.betas.numpy(), person)
 
 
-def write_rest(writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve) -> None:
-    """The person's body in the T-pose."""
+def write_shape(writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve) -> None:
+    """The person's shape, and the body of that shape in the T-pose."""
     vertices, joints = solver.body.rest(solve.betas[None])
-    writer.write_array("rest_vertices", vertices[0].numpy(), person)
-    writer.write_array("rest_joints", joints[0, list(solver.body.smpl24)].numpy(), person)
+    rest_joints = joints[0, list(solver.body.smpl24)]
+    arrays = {"betas": solve.betas, "rest_vertices": vertices[0], "rest_joints": rest_joints}
+    writer.write_arrays({name: tensor.numpy() for name, tensor in arrays.items()}, person)
 
 
 def write_fit(writer: TakeWriter, person: int, solve: PersonSolve) -> None:

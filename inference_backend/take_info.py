@@ -13,7 +13,7 @@ import sys
 import time
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,7 +124,8 @@ def settings_hash(settings: Mapping[str, Any]) -> str:
 
 def to_json(info: TakeInfo) -> bytes:
     """The text of `take.json`: ASCII, so that file names that are no valid Unicode survive too."""
-    return (json.dumps(asdict(info), indent=1, allow_nan=False) + "\n").encode("ascii")
+    # `vars` of the records as they come: `asdict` would copy all settings at every step of a job.
+    return (json.dumps(info, default=vars, indent=1, allow_nan=False) + "\n").encode("ascii")
 
 
 def normalised(info: TakeInfo) -> TakeInfo:

@@ -204,16 +204,19 @@ class TakeWriter:
         self._write(self._person(person), hashes.name, start, np.zeros(stop - start, hashes.dtype))
 
     def write_array(self, name: str, value: ArrayLike, person: int | None = None) -> None:
-        """Write an array that has no row a frame; `person` is its owner, or None for arrays of the take."""
-        spec = ARRAYS.get(name)
-        if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
-            raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
-        shape = spec.sized(0, *self.info.body.sizes)
-        array = spec.converted(value, shape)
+        """Write one of `write_arrays`."""
+        self.write_arrays({name: value}, person)
+
+    def write_arrays(self, values: Mapping[str, ArrayLike], person: int | None = None) -> None:
+        """Write arrays that have no row a frame; `person` is their owner, or None for arrays of the take."""
         owner = None if person is None else self._person(person)
-        path = self._path(spec, person or 0)
-        replace_file(path, spec.header(shape) + array.tobytes())
-        arrays = {name, *(self.info.arrays if owner is None else owner.arrays)}
+        for name, value in values.items():
+            spec = ARRAYS.get(name)
+            if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
+                raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
+            shape = spec.sized(0, *self.info.body.sizes)
+            replace_file(self._path(spec, person or 0), spec.header(shape) + spec.converted(value, shape).tobytes())
+        arrays = {*values, *(self.info.arrays if owner is None else owner.arrays)}
         listed = tuple(known for known in ARRAYS if known in arrays)
         if owner is None:
             self._commit(replace(self.info, arrays=listed))

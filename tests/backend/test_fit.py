@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from inference_backend import fit as module
+from inference_backend.adam import minimise
 from inference_backend.body import BodyModel, load_default_body
 from inference_backend.body_points import PointRig
 from inference_backend.fit import CHILD, FitSettings, Fitted, Lifted, aligned_rotations, fit, posed
@@ -286,8 +287,8 @@ def test_steps_equal_torchs_adam() -> None:
         adam.zero_grad()
         loss_of(turn, shift).backward()
         adam.step()
-    found = module._minimise(loss_of, *start, 12)
-    torch.testing.assert_close(found, (turn.detach(), shift.detach()), atol=1e-12, rtol=0)
+    found = minimise(loss_of, start, (0.03, 0.01), 12)
+    torch.testing.assert_close(found, [turn.detach(), shift.detach()], atol=1e-12, rtol=0)
 
 
 def test_it_runs_where_gradients_are_switched_off(rigs: tuple[PointRig, PointRig]) -> None:
