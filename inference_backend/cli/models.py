@@ -61,7 +61,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Install or add if that is asked for, and list."""
-    from ..weights import MODELS_ENV, install_blazepose, models_folder
+    from ..install_models import install_blazepose
+    from ..weights import MODELS_ENV, models_folder
 
     if options.add is not None or options.inspect is not None:
         return _own_file(options)

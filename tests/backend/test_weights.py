@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_backend import weights
+from inference_backend import install_models, weights
 from inference_backend.errors import WeightsCorrupt, WeightsMissing
 
 
@@ -100,7 +100,7 @@ def test_bundled_files_are_checked_against_the_sums(tmp_path, monkeypatch):
 
 
 def test_install_takes_the_files_out_of_a_wheel(models, known, tmp_path):
-    paths = weights.install_blazepose(wheel(tmp_path / "a.whl", known))
+    paths = install_models.install_blazepose(wheel(tmp_path / "a.whl", known))
     assert [path.read_bytes() for path in paths] == list(known.values())
     assert sorted(path.name for path in models.iterdir()) == ["pose_detection.tflite", "pose_landmark_full.tflite"]
 
@@ -108,23 +108,23 @@ def test_install_takes_the_files_out_of_a_wheel(models, known, tmp_path):
 def test_install_mends_a_corrupt_file(models, known, tmp_path):
     models.mkdir()
     (models / "pose_detection.tflite").write_bytes(b"broken")
-    weights.install_blazepose(wheel(tmp_path / "a.whl", known))
+    install_models.install_blazepose(wheel(tmp_path / "a.whl", known))
     assert weights.model_path("blazepose_detector").read_bytes() == known["blazepose_detector"]
 
 
 def test_install_refuses_other_files(models, known, tmp_path):
     other = wheel(tmp_path / "a.whl", {"blazepose_detector": b"wrong", "blazepose_landmarks": b"wrong"})
     with pytest.raises(WeightsCorrupt):
-        weights.install_blazepose(other)
+        install_models.install_blazepose(other)
     with pytest.raises(WeightsCorrupt, match="holds no"):
-        weights.install_blazepose(wheel(tmp_path / "b.whl", {}))
+        install_models.install_blazepose(wheel(tmp_path / "b.whl", {}))
     assert not models.exists()
 
 
 def test_install_reports_a_failed_download(models, monkeypatch):
-    monkeypatch.setattr(weights, "_pip", lambda: [sys.executable, "-c", "raise SystemExit('no network')"])
+    monkeypatch.setattr(install_models, "_pip", lambda: [sys.executable, "-c", "raise SystemExit('no network')"])
     with pytest.raises(WeightsMissing) as caught:
-        weights.install_blazepose()
+        install_models.install_blazepose()
     assert "no network" in caught.value.facts["output"]
 
 
