@@ -12,6 +12,12 @@ SINKING: Final = 0.3
 """Weight of feet under the floor, beside that of resting feet off it: enough against sinking steps, and little where
 the floor is wrong."""
 
+FLAT: Final = 1.0
+"""Weight of feet of which heel and toes rest, but not on one level."""
+
+TIPTOE: Final = 0.08
+"""Metres between them from which that is meant: somebody stands on their toes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Footing:
@@ -42,4 +48,7 @@ class Footing:
         lower, held = (t.view(-1, 2, 2) for t in (above, self.held))
         floats: Tensor = (lower.amin(1).abs() * held.amax(1)).mean()
         sinks: Tensor = (F.relu(-above).amax(1) * self.over).mean()
-        return floats + SINKING * sinks
+        heel, toe = lower.unbind(1)
+        tilt = (heel - toe).abs()
+        flat: Tensor = (tilt * held.amin(1) * (tilt < TIPTOE)).mean()
+        return floats + SINKING * sinks + FLAT * flat

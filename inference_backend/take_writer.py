@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .disk import replace_file, require_space, write_at, writing
+from .disk import replace_file, writing
 from .folder_lock import FolderLock
-from .take import Take, array_path, open_take, read_header
+from .take import Take, open_take
 from .take_folder import LOCK_NAME, adopt, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
-from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec
+from .take_format import ARRAYS, HASH_OF_STAGE, STAGES
 from .take_info import (
     FORMAT,
     JSON_NAME,
@@ -43,6 +43,7 @@ from .take_info import (
     settings_hash,
     to_json,
 )
+from .take_rows import checked_rows, make_files, place_of, write_part
 
 
 class TakeWriter:
@@ -179,29 +180,31 @@ class TakeWriter:
         """
         info = self._person(person)
         done = info.done.get(stage, 0)
-        values = self._checked_rows(info, stage, start, rows)
+        sizes = self.info.body.sizes
+        values = checked_rows(info, stage, start, rows, sizes)
         end = start + len(next(iter(values.values())))
         listed = {name for name in info.arrays if ARRAYS[name].stage == stage and ARRAYS[name].per_frame}
         if not listed:
-            self._make_files(info, list(values))
+            make_files(self.folder, info, list(values), sizes)
         elif listed != set(values):
             raise ValueError(f"stage {stage} of this take writes {sorted(listed)}, found {sorted(values)}")
         hashes = HASH_OF_STAGE.get(stage)
         if hashes and start < done:
-            self._write(info, hashes, start, np.zeros_like(values[hashes]))
+            write_part(self.folder, info, hashes, start, np.zeros_like(values[hashes]), sizes)
         # The hashes last: until then the rows count as not made.
         for name in sorted(values, key=lambda name: name == hashes):
-            self._write(info, name, start, values[name])
+            write_part(self.folder, info, name, start, values[name], sizes)
         if end > done:
             arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
             self._commit_person(replace(info, done={**info.done, stage: end}, arrays=arrays))
 
     def invalidate(self, person: int, stage: str, start: int, stop: int) -> None:
         """Say that rows of a derived stage are to be made again: what they are made from changes."""
-        hashes = ARRAYS[HASH_OF_STAGE[stage]]
-        if not 0 <= start < stop <= self._person(person).done.get(stage, 0):
+        hashes, info = ARRAYS[HASH_OF_STAGE[stage]], self._person(person)
+        if not 0 <= start < stop <= info.done.get(stage, 0):
             raise ValueError(f"rows {start} to {stop} of stage {stage} are not made yet")
-        self._write(self._person(person), hashes.name, start, np.zeros(stop - start, hashes.dtype))
+        zeros = np.zeros(stop - start, hashes.dtype)
+        write_part(self.folder, info, hashes.name, start, zeros, self.info.body.sizes)
 
     def write_array(self, name: str, value: ArrayLike, person: int | None = None) -> None:
         """Write one of `write_arrays`."""
@@ -215,7 +218,9 @@ class TakeWriter:
             if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
                 raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
             shape = spec.sized(0, *self.info.body.sizes)
-            replace_file(self._path(spec, person or 0), spec.header(shape) + spec.converted(value, shape).tobytes())
+            replace_file(
+                place_of(self.folder, spec, person or 0), spec.header(shape) + spec.converted(value, shape).tobytes()
+            )
         arrays = {*values, *(self.info.arrays if owner is None else owner.arrays)}
         listed = tuple(known for known in ARRAYS if known in arrays)
         if owner is None:
@@ -234,43 +239,6 @@ class TakeWriter:
         """Keep a warning for whoever opens the take; once, however often a job is continued."""
         if text not in self.info.warnings:
             self._commit(replace(self.info, warnings=(*self.info.warnings, text)))
-
-    def _checked_rows(
-        self, info: PersonInfo, stage: str, start: int, rows: Mapping[str, ArrayLike]
-    ) -> dict[str, NDArray[Any]]:
-        known = {spec.name for spec in ARRAYS.values() if spec.stage == stage and spec.per_frame}
-        hashes = HASH_OF_STAGE.get(stage)
-        if not rows or not set(rows) <= known or (hashes and hashes not in rows):
-            raise ValueError(f"stage {stage!r} writes {sorted(known)}, found {sorted(rows)}")
-        count = (np.shape(next(iter(rows.values()))) or (0,))[0]
-        done = info.done.get(stage, 0)
-        first = 0 if hashes else done
-        if not (first <= start <= done and count and start + count <= info.frames):
-            wanted = f"start in {first}-{done} and 1 to {info.frames - start} rows"
-            raise ValueError(f"stage {stage}: wanted {wanted}, found {count} rows from {start}")
-        sizes = self.info.body.sizes
-        return {name: ARRAYS[name].converted(value, ARRAYS[name].sized(count, *sizes)) for name, value in rows.items()}
-
-    def _make_files(self, info: PersonInfo, names: Sequence[str]) -> None:
-        wanted = {}
-        for name in names:
-            shape = ARRAYS[name].sized(info.rows, *self.info.body.sizes)
-            header = ARRAYS[name].header(shape)
-            wanted[name] = header, len(header) + ARRAYS[name].nbytes(shape)
-        require_space(self.folder, sum(size for _, size in wanted.values()))
-        for name, (header, size) in wanted.items():
-            replace_file(self._path(ARRAYS[name], info.index), header, size)
-
-    def _write(self, info: PersonInfo, name: str, start: int, value: NDArray[Any]) -> None:
-        path = self._path(ARRAYS[name], info.index)
-        offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, *self.info.body.sizes))
-        write_at(path, offset + start * value[0].nbytes, value.reshape(-1).view(np.uint8).data)
-
-    def _path(self, spec: ArraySpec, person: int) -> Path:
-        path = array_path(self.folder, spec, person)
-        with writing(path.parent):
-            path.parent.mkdir(exist_ok=True)
-        return path
 
     def _person(self, index: int) -> PersonInfo:
         if not 0 <= index < len(self.info.people):

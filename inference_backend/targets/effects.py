@@ -11,6 +11,7 @@ from ..skeletons import BONES
 from .feet import Feet
 from .motion import Array, SkeletonMotion
 from .source import StackSource, sole_points
+from .under_feet import heights_under
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Effects:
     foot_slide: float | None
     """mm/s: mean speed of the heels and toe tips that stand; None where none does."""
     floor_error: float | None
-    """mm: mean distance of the heels and toe tips that stand from where the floor at z = 0 has them; None likewise."""
+    """mm: mean distance of the heels and toe tips that stand from where what is under them has them; None likewise."""
     jerk: float
     """m/s³: mean of the joints' third derivative in time; 0 for fewer than four frames."""
     bone_length_spread: float
@@ -33,6 +34,7 @@ def effects(motion: SkeletonMotion, source: StackSource, stands: NDArray[np.bool
     soles = sole_points(motion, source.sole_offsets)
     slide = slide_speeds(soles, stands, source.seconds)
     heights = soles[..., 2] - Feet.of(motion.rest_joints, source.sole_offsets).sole_heights
+    heights = heights - heights_under(motion, source)[:, None]
     return Effects(
         foot_slide=1000 * float(slide.mean()) if slide.size else None,
         floor_error=1000 * float(np.abs(heights[stands]).mean()) if stands.any() else None,

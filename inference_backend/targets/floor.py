@@ -1,4 +1,4 @@
-"""Floor: soles that stand come to z = 0 and stop to drift, by a shift of the body; feet below the floor are lifted.
+"""Floor: soles that stand come down on it and stop to drift, by a shift of the body; feet below it are lifted.
 
 The shift is smooth and keeps the body on its picture as far as it can (`floor_path.py`); what a foot does against the
 body is left to the layer of foot contact.
@@ -18,6 +18,7 @@ from .floor_path import Standing, floor_shift, upright_cost, view_cost
 from .motion import Array, SkeletonMotion
 from .parameters import Floor, FootContact, Strip
 from .source import StackSource, sole_points
+from .under_feet import heights_under
 from .vectors import turned
 
 _SEEN: Final = [PELVIS, CHEST, HEAD, *ANKLES]
@@ -45,29 +46,30 @@ def layer(
     joints = motion.joints()
     cost = (view_cost if settings.keep_picture else upright_cost)(joints[:, _SEEN], source.camera)
     soles = sole_points(motion, source.sole_offsets)
-    places = soles - np.array([0.0, 0.0, 1.0]) * feet.sole_heights[:, None]
+    ground = heights_under(motion, source)
+    places = soles - np.array([0.0, 0.0, 1.0]) * (feet.sole_heights + ground[:, None])[..., None]
     stands = standing_frames(strips, source.seconds).astype(np.float64)
-    solid = np.concatenate([places[..., 2], joints[:, _RESTING, 2] - _DEPTHS], 1)
+    solid = np.concatenate([places[..., 2], joints[:, _RESTING, 2] - ground[:, None] - _DEPTHS], 1)
     standing = Standing(places, stands, settings.drift, solid if settings.push_out else solid[:, :0])
     shift = floor_shift(standing, cost, source.seconds, settings.smooth_seconds)
     moved = motion.changed(root=motion.root + shift)
     if settings.push_out:
-        moved = pushed_out(moved, feet)
+        moved = pushed_out(moved, feet, ground)
     return motion.blended(moved, settings.strength)
 
 
-def pushed_out(motion: SkeletonMotion, feet: Feet) -> SkeletonMotion:
-    """Feet that are below the floor, lifted onto it by their legs."""
+def pushed_out(motion: SkeletonMotion, feet: Feet, ground: Array) -> SkeletonMotion:
+    """Feet that are below the floor, lifted onto it by their legs. Shape: ground (F,) heights of the floor."""
     rotations = motion.globals()
     ankles, toes = motion.joints(rotations)[:, ANKLES], rotations[:, TOES]
     foot = rotations[:, ANKLES]
-    lowest = foot_depth(ankles, foot, toes, feet)
+    lowest = foot_depth(ankles, foot, toes, feet) - ground[:, None]
     ankles = ankles + np.maximum(-lowest, 0.0)[..., None] * np.array([0.0, 0.0, 1.0])
     return with_legs(motion, Legs(motion.root, ankles, foot, toes))
 
 
 def foot_depth(ankles: Array, foot: Array, toes: Array, feet: Feet) -> Array:
-    """How high the lowest of heel, ball and toe tip is above where it stands; negative: below the floor.
+    """How high the lowest of heel, ball and toe tip is above where it stands on z = 0; negative: below.
 
     Shape: (F, 2, 3), (F, 2, 3, 3) twice → (F, 2) metres.
     """

@@ -25,7 +25,7 @@ DEPTH: Final = 0.02
 """Expected error of depth, of the distance to the camera."""
 _CONTACT: Final = 50.0
 """w: how much more a contact counts than the place in the picture."""
-_SLIDE_SECONDS: Final = 0.4
+_SLIDE_SECONDS: Final = 0.2
 """θ: a slide of σ in this time weighs as much as a height of σ."""
 _MISFIT, _MISFIT_SPEED = 0.05, 0.3
 """Metres, and metres a second, at which a contact has half its weight."""

@@ -34,6 +34,8 @@ class Footprints:
     nearest: NDArray[np.intp]
     """(F, 3) the nearest frame in which the heel stands, the toe does, both do; the frame itself where nothing does.
     What is corrected there is corrected here, as far as the part is held."""
+    ground: Array
+    """(F,) the height of what is under the feet."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,14 @@ class _Stretch:
 
 
 def footprints(
-    strips: Sequence[Strip], ankle: Array, rotation: Array, seconds: Array, feet: Feet, foot: int, blend: float
+    strips: Sequence[Strip],
+    ankle: Array,
+    rotation: Array,
+    ground: Array,
+    seconds: Array,
+    feet: Feet,
+    foot: int,
+    blend: float,
 ) -> Footprints:
     """The footprints of one foot.
 
@@ -54,6 +63,7 @@ def footprints(
         strips: those of this foot that are locked.
         ankle: (F, 3) the ankle as it comes.
         rotation: (F, 3, 3) the foot as it comes, rest frame → world.
+        ground: (F,) the height of what is under the feet.
         seconds: (F,)
         feet: the body's.
         foot: 0 left, 1 right.
@@ -61,7 +71,7 @@ def footprints(
     """
     frames = len(seconds)
     own = np.tile(np.arange(frames)[:, None], 3)
-    out = Footprints(np.zeros(frames), np.zeros(frames), ankle.copy(), np.zeros(frames), own)
+    out = Footprints(np.zeros(frames), np.zeros(frames), ankle.copy(), np.zeros(frames), own, ground)
     stretches = _stretches(strips)
     for index, stretch in enumerate(stretches):
         before = stretch.start - stretches[index - 1].end if index else np.inf
@@ -75,6 +85,7 @@ def footprints(
             continue  # between two frames
         yaw = _yaw(rotation, stands)
         place = _flat_ankle(ankle, rotation, stands, yaw, feet, foot)
+        place[2] += np.median(ground[stands.any(1)])
         out.heel[near], out.toe[near] = weights[0][near], weights[1][near]
         out.ankle[near], out.yaw[near] = place, yaw
         for column, rows in enumerate((stands[:, 0], stands[:, 1], stands.all(1))):
@@ -126,7 +137,7 @@ def _yaw(rotation: Array, stands: NDArray[np.bool_]) -> float:
 
 
 def _flat_ankle(ankle: Array, rotation: Array, stands: NDArray[np.bool_], yaw: float, feet: Feet, foot: int) -> Array:
-    """The ankle of the flat foot whose heel and ball are, on average, where those stood. Shape: (3,)."""
+    """The ankle of the flat foot on z = 0 whose heel and ball are, on average, where those stood. Shape: (3,)."""
     flat = flat_rotation(np.asarray(yaw))
     estimates = []
     for part, offset in enumerate((feet.heel[foot], feet.ball[foot])):

@@ -11,7 +11,7 @@ from torch import Tensor
 from inference_backend.body import load_default_body
 from inference_backend.body_points import PointRig
 from inference_backend.fit import FitSettings, Fitted, Lifted, fit, posed
-from inference_backend.footing import SINKING, Footing
+from inference_backend.footing import FLAT, SINKING, Footing
 from inference_backend.standing import SOLES
 
 FRAMES = 40
@@ -40,6 +40,14 @@ def test_feet_cost_what_their_lower_ends_are_off_the_floor() -> None:
     assert one.cost(soles(0, -0.1, 0, 0)).item() == pytest.approx(0.05, abs=1e-6)
     in_the_air = replace(one, held=torch.tensor([[0.0, 1, 0, 1]]))
     assert in_the_air.cost(soles(0.3, 0, 0.1, 0)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_resting_foot_that_is_nearly_flat_costs_what_it_is_not() -> None:
+    one = floor(1, over=0)
+    assert one.cost(soles(0.04, 0, 0, 0)).item() == pytest.approx(FLAT * 0.04 / 2, abs=1e-6)
+    assert one.cost(soles(0, 0, 0, 0.03)).item() == pytest.approx(FLAT * 0.03 / 2, abs=1e-6)
+    on_its_toes = replace(one, held=torch.tensor([[0.0, 1, 1, 1]]))
+    assert on_its_toes.cost(soles(0.04, 0, 0, 0)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_any_foot_costs_under_the_floor_unless_it_may_be_there() -> None:

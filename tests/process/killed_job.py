@@ -39,7 +39,7 @@ def die() -> NoReturn:
 
 def main() -> None:
     """Run the job up to its death."""
-    from inference_backend import disk, take_writer
+    from inference_backend import disk, take_rows
     from inference_backend.pipeline import reconstruct
     from inference_backend.progress import Meter
 
@@ -54,7 +54,7 @@ def main() -> None:
         if name == stage and done >= float(share) * total:
             if not half:
                 die()
-            take_writer.write_at = write_half
+            take_rows.write_at = write_half
         step(self, name, done, total)
 
     Meter.stage = fatal_step  # type: ignore[method-assign]

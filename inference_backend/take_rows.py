@@ -1,0 +1,62 @@
+"""The files of a take's arrays, as its writer makes and fills them: checked rows into their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .disk import replace_file, require_space, write_at, writing
+from .take import array_path, read_header
+from .take_format import ARRAYS, HASH_OF_STAGE, ArraySpec
+from .take_info import PersonInfo
+
+Sizes = tuple[int, int, int]
+"""Vertices, faces and UVs of the take's body."""
+
+
+def checked_rows(
+    info: PersonInfo, stage: str, start: int, rows: Mapping[str, ArrayLike], sizes: Sizes
+) -> dict[str, NDArray[Any]]:
+    """The rows as the table's types. ValueError where they are not what the stage writes next, or writes again."""
+    known = {spec.name for spec in ARRAYS.values() if spec.stage == stage and spec.per_frame}
+    hashes = HASH_OF_STAGE.get(stage)
+    if not rows or not set(rows) <= known or (hashes and hashes not in rows):
+        raise ValueError(f"stage {stage!r} writes {sorted(known)}, found {sorted(rows)}")
+    count = (np.shape(next(iter(rows.values()))) or (0,))[0]
+    done = info.done.get(stage, 0)
+    first = 0 if hashes else done
+    if not (first <= start <= done and count and start + count <= info.frames):
+        wanted = f"start in {first}-{done} and 1 to {info.frames - start} rows"
+        raise ValueError(f"stage {stage}: wanted {wanted}, found {count} rows from {start}")
+    return {name: ARRAYS[name].converted(value, ARRAYS[name].sized(count, *sizes)) for name, value in rows.items()}
+
+
+def make_files(folder: Path, info: PersonInfo, names: Sequence[str], sizes: Sizes) -> None:
+    """Arrays with a row a frame, at full length and empty. Raises DiskFull where they can never fill."""
+    wanted = {}
+    for name in names:
+        shape = ARRAYS[name].sized(info.rows, *sizes)
+        header = ARRAYS[name].header(shape)
+        wanted[name] = header, len(header) + ARRAYS[name].nbytes(shape)
+    require_space(folder, sum(size for _, size in wanted.values()))
+    for name, (header, size) in wanted.items():
+        replace_file(place_of(folder, ARRAYS[name], info.index), header, size)
+
+
+def write_part(folder: Path, info: PersonInfo, name: str, start: int, value: NDArray[Any], sizes: Sizes) -> None:
+    """Rows of an array, flushed."""
+    path = place_of(folder, ARRAYS[name], info.index)
+    offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, *sizes))
+    write_at(path, offset + start * value[0].nbytes, value.reshape(-1).view(np.uint8).data)
+
+
+def place_of(folder: Path, spec: ArraySpec, person: int) -> Path:
+    """Where an array's file lies; its folder is there."""
+    path = array_path(folder, spec, person)
+    with writing(path.parent):
+        path.parent.mkdir(exist_ok=True)
+    return path
