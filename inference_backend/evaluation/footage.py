@@ -18,8 +18,10 @@ from ..body_model import BodyModel
 from ..body_points import PointRig, compose
 from ..errors import TakeMismatch
 from ..geometry import quaternion_to_matrix
+from ..person_stack import PersonStack, Sources
 from ..skeletons import JOINTS, PARENTS
 from ..take import Person, Take
+from ..targets.under_feet import heights_under
 from .motion_faults import (
     SURE,
     bent_back,
@@ -65,8 +67,8 @@ class Quality:
     foot_speed_95: float
     """95th percentile of it."""
     floor: float
-    """Median distance of the calibrated mesh's feet to the floor while they stand in the picture, mm, of those within
-    `NEAR` of it: others stand on something else; NaN where none does."""
+    """Median distance of the calibrated mesh's feet to the floor, or what else they come to rest on, while they stand
+    in the picture, mm, of those within `NEAR` of it; NaN where none does."""
     floor_95: float
     """95th percentile of it."""
 
@@ -112,7 +114,9 @@ def quality(person: Person, body: BodyModel) -> Quality:
     sure = detected[..., 2] > SURE
     median, p95 = _percentiles(distance[sure])
     foot_speed, foot_speed_95 = _percentiles(1000 * standing_speeds(points, detected, tall, seconds))
-    heights = sole_heights(person, body)[standing_feet(detected, tall, seconds)]
+    source = PersonStack(Sources.of(person)).source
+    above = sole_heights(person, body) - heights_under(source.fitted, source)[:, None]
+    heights = above[standing_feet(detected, tall, seconds)]
     floor, floor_95 = _percentiles(1000 * np.abs(heights[np.abs(heights) < NEAR]))
     return Quality(
         frames=len(joints),
