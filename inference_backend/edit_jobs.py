@@ -1,4 +1,4 @@
-"""The server's jobs of the edit loop: a frame while a joint is dragged, and rows of a take made again."""
+"""The server's jobs of the edit loop: a frame while a joint is dragged, rows made again, detections put right."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from .errors import BadArgument
 from .job_params import Context, read_params
 
 if TYPE_CHECKING:
-    from .recalibrate import Wanted
+    from .recalibrate import Recalibrated, Wanted
     from .targets.edits import Drag
+    from .targets.stack import Stacked
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,61 @@ class PreviewParams:
     layers: Mapping[str, Any] = field(default_factory=dict)
     """As in `recalibrate`."""
     edits: Mapping[str, Any] = field(default_factory=dict)
-    """The row's edits before the drag: `Edits`' fields as lists without the row; what is not named is no edit."""
-    drag: Mapping[str, Any] | None = None
-    """`Drag`'s fields."""
+    """The row's edits before the drags: `Edits`' fields as lists without the row; what is not named is no edit."""
+    drags: tuple[Mapping[str, Any], ...] = ()
+    """`Drag`'s fields, of one drag after the other."""
+
+
+@dataclass(frozen=True)
+class CorrectParams:
+    """Parameters of `correct`."""
+
+    take: Path
+    """The take's folder."""
+    out: Path
+    """File to write: a .npz as `recalibrate` takes it."""
+    corrections: tuple[Mapping[str, Any], ...]
+    """`corrections.Correction`'s fields: where landmarks are in rows of the take, pixels of the upright picture."""
+    person: int = 0
+    """Index in the take."""
+    layers: Mapping[str, Any] = field(default_factory=dict)
+    """As in `recalibrate`."""
+
+
+@dataclass(frozen=True)
+class EffectsParams:
+    """Parameters of `effects`."""
+
+    take: Path
+    """The take's folder."""
+    person: int = 0
+    """Index in the take."""
+    layers: Mapping[str, Any] = field(default_factory=dict)
+    """As in `recalibrate`."""
 
 
 def recalibrate(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    """Make a person's rows agree with layers and edits. Result: {spans: [[start, stop)…], layers: what each does}."""
+    """Make a person's rows agree with layers and edits.
+
+    Result: {spans: [[start, stop)…], layers: what each does, strips: when feet stand}.
+    """
     job = read_params(RecalibrateParams, params)
     from .recalibrate import recalibrate as run
 
     done = run(job.take, job.person, wanted(job.layers, job.edits), context.report, context.cancelled)
-    return {"spans": [list(span) for span in done.spans], "layers": [asdict(report) for report in done.reports]}
+    return {"spans": [list(span) for span in done.spans], **_plain(done)}
+
+
+def effects(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """What layers would do to a person; the take stays as it is. Result: as of `recalibrate`, without the spans."""
+    job = read_params(EffectsParams, params)
+    from .recalibrate import open_stack
+
+    return _plain(open_stack(job.take, job.person).stacked(_layers(job.layers)))
 
 
 def preview(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    """The mesh of one row, edited. Result: {edits: after the drag, as in the parameters, joints: (24, 3) world}."""
+    """The mesh of one row, edited. Result: {edits: after the drags, as in the parameters, joints: (24, 3) world}."""
     job = read_params(PreviewParams, params)
     from .disk import write_at
     from .live import edits_from, live_edit
@@ -69,10 +109,32 @@ def preview(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     if job.half not in (0, 1):
         raise BadArgument(f"half: found {job.half}", hint="There are 0 and 1.")
     edits = edits_from({name: [value] for name, value in job.edits.items()}, 1)
-    frame = live_edit(job.take, job.person, _layers(job.layers)).frame(job.row, edits, _drag(job.drag))
+    frame = live_edit(job.take, job.person, _layers(job.layers)).frame(job.row, edits, tuple(map(_drag, job.drags)))
     write_at(job.out, job.half * frame.vertices.nbytes, frame.vertices.tobytes(), flush=False)
     made = {one.name: getattr(frame.edits, one.name)[0].tolist() for one in fields(frame.edits)}
     return {"edits": made, "joints": frame.joints.tolist()}
+
+
+def correct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """Edits that corrected 2D detections ask for; the take stays as it is.
+
+    Result: {rows: [[start, stop)…] in the file, joints: those that are edited}.
+    """
+    job = read_params(CorrectParams, params)
+    from .corrections import read_corrections
+
+    corrections = read_corrections(job.corrections)
+    import numpy as np
+
+    from .disk import writing
+    from .recalibrate import spans_of
+    from .relift import relift
+
+    found = relift(job.take, job.person, _layers(job.layers), corrections, context.report, context.cancelled)
+    arrays = {one.name: getattr(found.edits, one.name) for one in fields(found.edits)}
+    with writing(job.out), job.out.open("wb") as file:
+        np.savez(file, rows=found.rows, **arrays)
+    return {"rows": [list(span) for span in spans_of(found.rows)], "joints": list(found.joints)}
 
 
 def wanted(layers: Mapping[str, Any], edits: Path | None) -> Wanted:
@@ -93,18 +155,23 @@ def wanted(layers: Mapping[str, Any], edits: Path | None) -> Wanted:
     return Wanted(_layers(layers), rows, edits_from(arrays, len(rows)))
 
 
+def _plain(done: Recalibrated | Stacked) -> dict[str, Any]:
+    return {
+        "layers": [asdict(report) for report in done.reports],
+        "strips": [asdict(strip) for strip in done.strips],
+    }
+
+
 def _layers(values: Mapping[str, Any]) -> Any:
     from .targets.parameters import read_layers
 
     return read_layers(values)
 
 
-def _drag(values: Mapping[str, Any] | None) -> Drag | None:
+def _drag(values: Mapping[str, Any]) -> Drag:
     """From the wire. Raises BadArgument."""
     from .targets.edits import Drag
 
-    if values is None:
-        return None
     try:
         return Drag(**{**values, "pins": tuple(values.get("pins", ()))})
     except (TypeError, ValueError) as error:

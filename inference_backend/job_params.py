@@ -60,6 +60,8 @@ def _value(name: str, hint: Any, value: object) -> Any:
             kind = typing.get_args(one)[0]
             if kind is float and all(type(v) in (int, float) for v in value):
                 return tuple(float(v) for v in value)
+            if typing.get_origin(kind) is Mapping and all(isinstance(v, Mapping) for v in value):
+                return tuple(value)
             if all(type(v) is kind for v in value):
                 return tuple(value)
     wanted = " or ".join("an absolute path" if one is Path else getattr(one, "__name__", str(one)) for one in allowed)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .edit_jobs import preview, recalibrate
+from .edit_jobs import correct, effects, preview, recalibrate
 from .job_params import Context, read_params
 from .progress import Meter
 
@@ -162,6 +162,7 @@ def devices(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    method.__name__: method for method in (reconstruct, render, footage_proxy, recalibrate, preview, models, devices)
+    method.__name__: method
+    for method in (reconstruct, render, footage_proxy, recalibrate, effects, preview, correct, models, devices)
 }
 """Every job by its method's name."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .calibrate_rows import Calibrator, tensor
@@ -29,7 +31,7 @@ class LiveFrame:
     joints: NDArray[np.float32]
     """(24, 3) the target pose."""
     edits: Edits
-    """The frame's one row of edits, after the drag."""
+    """The frame's one row of edits, after the drags."""
 
 
 class LiveEdit:
@@ -46,12 +48,17 @@ class LiveEdit:
         self._turn, self._shift = world[:3, :3], world[:3, 3]
         self._base, _ = self._stack.base(layers)
 
-    def frame(self, row: int, edits: Edits, wish: Drag | None) -> LiveFrame:
-        """The mesh of a row with its edits, after a drag. Raises BadArgument."""
+    def frame(self, row: int, edits: Edits, wishes: Sequence[Drag] = ()) -> LiveFrame:
+        """The mesh of a row with its edits, after one drag after the other. Raises BadArgument."""
+        with _one_thread():
+            return self._frame(row, edits, wishes)
+
+    def _frame(self, row: int, edits: Edits, wishes: Sequence[Drag]) -> LiveFrame:
         check(Wanted(self._layers, np.array([row]), edits), len(self._stack))
         base = self._base.rows(row, row + 1)
-        if wish is not None:
+        for wish in wishes:
             edits = drag(base, edits, wish)
+        if wishes:
             check(Wanted(self._layers, np.array([row]), edits), len(self._stack))
         pose = apply_edits(base, edits)
         joints, points = self._stack.target(pose)
@@ -69,6 +76,18 @@ class LiveEdit:
     def _placed(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Camera frame → world. Shape: (N, 3)."""
         return np.asarray(points @ self._turn.T + self._shift, np.float32)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One frame is too little work to share, and Blender draws meanwhile: threads that wait for a busy core took 60 ms
+    where one takes 20."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def edits_from(values: Mapping[str, Any], count: int) -> Edits:

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from .footing import Footing
-from .ground import Ground, Stander, find_ground, rest_on_levels
+from .ground import Ground, Stander, find_ground, rest_on_levels, resting_places
+from .levels import REACH
 from .sightings import mean_fps
 from .solve import PersonSolve, Solver, Streams, Tick
+from .upright import AXIS_ERROR, Array
 from .world import World
 
 
@@ -49,6 +51,18 @@ def on_one_floor(solvers: Sequence[Solver], streams: Sequence[Streams], given: b
         footing = _footing(person, ground, ground.on_floor[k], solvers[k].sole_clearance(betas))
         solves.append(solvers[k].target(streams[k], footing, tick))
     return Scene(tuple(solvers), tuple(solves), ground.world)
+
+
+def on_known_floor(solver: Solver, streams: Streams, matrix: Array, tick: Tick) -> PersonSolve:
+    """The target pose of one person in a world that is known. Shape: matrix (4, 4) camera frame → Blender's world."""
+    world = World(matrix, matrix[2, :3], float(matrix[2, 3]), 0.0, AXIS_ERROR, ())
+    streams = solver.upright(streams, world.up_cam)
+    person = _stander(streams, solver.preset.height, True, with_cut=True)
+    heights = resting_places(person, world.up_cam) @ world.up_cam + world.floor_offset
+    on_floor = bool((np.abs(heights) < REACH).any())
+    ground = Ground(world, (1.0,), (on_floor,))
+    footing = _footing(person, ground, on_floor, solver.sole_clearance(streams.betas))
+    return solver.target(streams, footing, tick)
 
 
 def _stander(streams: Streams, height: float, given: bool, *, with_cut: bool = False) -> Stander:

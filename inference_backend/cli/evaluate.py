@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,15 @@ def add_to(commands: Commands) -> None:
     )
     targets.add_argument("--takes", type=whole(1), default=20, metavar="N", help="so many takes (default: %(default)s)")
     targets.set_defaults(run=_targets)
+
+    corrections = whats.add_parser("corrections", help="what corrected 2D detections mend of planted mistakes")
+    corrections.add_argument(
+        "--rendered", type=Path, default=_RENDERED, metavar="FILE", help="the rendered clips (default: %(default)s)"
+    )
+    corrections.add_argument(
+        "--clips", type=whole(1), default=40, metavar="N", help="the first N clips (default: %(default)s)"
+    )
+    corrections.set_defaults(run=_corrections)
 
 
 def _add_evaluator(parser: argparse.ArgumentParser) -> None:
@@ -127,5 +137,19 @@ def _targets(options: argparse.Namespace) -> int:
     with ProgressBar() as bar:
         meter = Meter(bar)
         found = evaluate_targets.run(rendered, options.takes, lambda done, total: meter.stage("evaluate", done, total))
-    print(evaluate_targets.table(*found))
+    print(found)
+    return 0
+
+
+def _corrections(options: argparse.Namespace) -> int:
+    rendered = needed(options.rendered, "train render --set test --clips 240 --frames 48")
+    from ..evaluation import evaluate_corrections
+    from ..progress import Meter
+    from .progress_bar import ProgressBar
+
+    with ProgressBar() as bar:
+        meter = Meter(bar)
+        tick = partial(meter.stage, "evaluate")
+        found = evaluate_corrections.rows(rendered, options.clips, tick)
+    print(evaluate_corrections.table(found))
     return 0

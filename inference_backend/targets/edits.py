@@ -22,7 +22,7 @@ from .motion import SkeletonMotion, local_quaternions
 from .posing import Pose, pose_towards
 from .vectors import Array, transposed, turn_about, turned, unit
 
-__all__ = ["Drag", "Edits", "Mode", "TargetPose", "apply_edits", "drag"]
+__all__ = ["Drag", "Edits", "Mode", "TargetPose", "apply_edits", "drag", "edits_towards"]
 
 _COUNT: Final = len(JOINTS)
 _TWISTING: Final = list(TWISTING)
@@ -84,6 +84,30 @@ def drag(base: SkeletonMotion, edits: Edits, drag: Drag) -> Edits:
     return _edits_of(base.rest_joints, start, edits, body)
 
 
+def edits_towards(base: SkeletonMotion, wanted: SkeletonMotion) -> Edits:
+    """The edits that lead each frame of the base pose onto another pose of the same skeleton.
+
+    Raises:
+        ValueError: another number of frames.
+    """
+    if len(base) != len(wanted):
+        raise ValueError(f"wanted: found {len(wanted)} frames, want {len(base)}")
+    turned_base, turned_to = base.globals(), wanted.globals()
+    start = Pose(turned_base, base.joints(turned_base))
+    edits = Edits.none(len(base))
+    edits.offset[:] = turned(transposed(turned_base), wanted.joints(turned_to) - start.joints)
+    turning = list(TURNING)
+    frames = _frames(start, turned_to)
+    edits.turn[:, turning] = quaternions.from_matrix(transposed(frames[:, turning]) @ turned_to[:, turning])
+    # What is left of the others, once they point where they should, is a turn about their own bone.
+    pose, _ = _posed(base.rest_joints, start, edits, np.arange(len(base)))
+    left = quaternions.from_matrix(transposed(pose.turned[:, _TWISTING]) @ turned_to[:, _TWISTING])
+    axes = _bone_axes(base.rest_joints)
+    half = _twist(left, axes)[..., None] / 2
+    edits.turn[:, _TWISTING] = np.concatenate([np.cos(half), np.sin(half) * axes], -1)
+    return edits
+
+
 def _posed(rest_joints: Array, base: Pose, edits: Edits, rows: NDArray[np.intp]) -> tuple[Pose, Array]:
     """The pose of some rows, and their twist (n, 24). `base` holds these rows alone."""
     turn = edits.turn[rows]
@@ -125,19 +149,22 @@ def _world_turn(drag: Drag, base: Pose, body: Body, twist: Array, rest_joints: A
         return turn_about(unit(bone, axes[0]), np.asarray(-angle if mirrored else angle))
     now = body.turned[joint]
     if not mirrored:
-        return np.asarray(_frames(base, body.turned)[joint] @ quaternions.to_matrix(wanted) @ now.T)
+        return np.asarray(_frames(base, body.turned[None])[0, joint] @ quaternions.to_matrix(wanted) @ now.T)
     before = body.was_turned
-    change = before[drag.joint].T @ _frames(base, before)[drag.joint] @ quaternions.to_matrix(wanted)
+    change = before[drag.joint].T @ _frames(base, before[None])[0, drag.joint] @ quaternions.to_matrix(wanted)
     turned_likewise: Array = now @ _MIRROR @ change @ _MIRROR @ now.T
     return turned_likewise
 
 
 def _frames(base: Pose, rotations: Array) -> Array:
-    """What `Edits.turn` turns in: the base rotations, and the limbs' tips carried by their ends. Shape: (24, 3, 3)."""
-    frames: Array = base.turned[0].copy()
+    """What `Edits.turn` turns in: the base rotations, and the limbs' tips carried by their ends.
+
+    Shape: rotations (n, 24, 3, 3) → (n, 24, 3, 3).
+    """
+    frames: Array = base.turned.copy()
     for tip in LIMB_TIPS:
         end = PARENTS[tip]
-        frames[tip] = rotations[end] @ frames[end].T @ frames[tip]
+        frames[:, tip] = rotations[:, end] @ transposed(frames[:, end]) @ frames[:, tip]
     return frames
 
 
@@ -151,8 +178,8 @@ def _edits_of(rest_joints: Array, base: Pose, edits: Edits, body: Body) -> Edits
     written[list(body.kept)] = True
     away = turned(transposed(base.turned[0]), body.joints - base.joints[0])
     offset[0, written] = away[written]
-    frames = _frames(base, body.turned)
-    before = _frames(base, body.was_turned)
+    frames = _frames(base, body.turned[None])[0]
+    before = _frames(base, body.was_turned[None])[0]
     for joint in TURNING:
         local = frames[joint].T @ body.turned[joint]
         if np.abs(local - before[joint].T @ body.was_turned[joint]).max() > _SAME:
