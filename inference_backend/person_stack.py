@@ -24,7 +24,7 @@ from .targets.edits import Edits, TargetPose, apply_edits
 from .targets.motion import SkeletonMotion
 from .targets.parameters import Layers
 from .targets.source import SOLE_JOINTS, StackSource
-from .targets.stack import LayerReport, apply_layers
+from .targets.stack import LayerReport, Stacked, apply_layers
 
 Rows = Mapping[str, NDArray[Any]]
 
@@ -64,16 +64,21 @@ class PersonStack:
         self._betas = torch.tensor(sources.betas)[None]
         self._rig = point_rig()
         self.source = self._source(sources)
-        self._base: tuple[Layers, SkeletonMotion, tuple[LayerReport, ...]] | None = None
+        self._stacked: tuple[Layers, Stacked] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
 
     def base(self, layers: Layers) -> tuple[SkeletonMotion, tuple[LayerReport, ...]]:
-        """The pose before the artist's edits, in the world, and what each layer did; the last one is remembered."""
-        if self._base is None or self._base[0] != layers:
-            self._base = layers, *apply_layers(self.source, layers)
-        return self._base[1:]
+        """The pose before the artist's edits, in the world, and what each layer did."""
+        stacked = self.stacked(layers)
+        return stacked.motion, stacked.reports
+
+    def stacked(self, layers: Layers) -> Stacked:
+        """All that the layers make of the sources; the last one is remembered."""
+        if self._stacked is None or self._stacked[0] != layers:
+            self._stacked = layers, apply_layers(self.source, layers)
+        return self._stacked[1]
 
     def rows(self, layers: Layers, frames: NDArray[np.int64], edits: Edits) -> dict[str, NDArray[Any]]:
         """The rows of the stage "target", its hash included. Shape: frames (n,) row numbers, n edits."""

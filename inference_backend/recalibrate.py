@@ -24,7 +24,7 @@ from .stages import BATCH
 from .take import Person, Take, open_take
 from .take_writer import TakeWriter
 from .targets.edits import Edits
-from .targets.parameters import Layers
+from .targets.parameters import Layers, Strip
 from .targets.stack import LayerReport
 
 
@@ -67,6 +67,8 @@ class Recalibrated:
     """[start, stop) of the rows that were made again, increasing."""
     reports: tuple[LayerReport, ...]
     """What each layer does to the clip."""
+    strips: tuple[Strip, ...]
+    """When feet stand: the wanted strips, or the detected ones where there are none."""
 
 
 def recalibrate(
@@ -90,9 +92,10 @@ def recalibrate(
         known = writer.take.person(person)
         stale = np.flatnonzero(known.array("target_hash") != wanted.hashes(len(stack)))
         stale = np.union1d(stale, np.flatnonzero(known.array("calibrated_hash") == 0))
+        writer.note_layers(person, wanted.layers.canonical())
         meter = Meter(report, cancelled)
         calibrator = Calibrator(writer.info.settings)
-        _, reports = stack.base(wanted.layers)
+        stacked = stack.stacked(wanted.layers)
         meter.stage("calibrate", 0, len(stale))
         made = 0
         for start, stop in spans_of(stale):
@@ -100,7 +103,7 @@ def recalibrate(
                 _make(writer, stack, calibrator, person, wanted, np.arange(first, min(first + BATCH, stop)))
                 made += min(first + BATCH, stop) - first
                 meter.stage("calibrate", made, len(stale))
-    return Recalibrated(tuple(spans_of(stale)), reports)
+    return Recalibrated(tuple(spans_of(stale)), stacked.reports, stacked.strips)
 
 
 def _make(

@@ -12,7 +12,7 @@ from typing import Any, Final
 from .disk import TEMPORARY, writing
 from .errors import OutputNotWritable, TakeMismatch
 from .take_format import ARRAYS
-from .take_info import JSON_NAME, TakeInfo, settings_hash
+from .take_info import JSON_NAME, LAYERS_NAME, TakeInfo, settings_hash
 
 LOCK_NAME: Final = "take.lock"
 
@@ -64,7 +64,7 @@ def clear(folder: Path) -> None:
     """Delete a take's files, and only those. `take.json` goes first, so that a kill leaves leftovers and no take."""
     with writing(folder):
         (folder / JSON_NAME).unlink(missing_ok=True)
-        for file in _files(folder, (".npy", ".npy" + TEMPORARY, JSON_NAME + TEMPORARY)):
+        for file in _files(folder, (".npy", ".npy" + TEMPORARY, JSON_NAME + TEMPORARY, LAYERS_NAME)):
             file.unlink()
         for entry in folder.iterdir():
             if _PERSON.fullmatch(entry.name) and entry.is_dir() and not any(entry.iterdir()):
@@ -74,7 +74,7 @@ def clear(folder: Path) -> None:
 def remove_temporaries(folder: Path) -> None:
     """Delete what a killed writer had not renamed yet."""
     with writing(folder):
-        for file in _files(folder, (".npy" + TEMPORARY, JSON_NAME + TEMPORARY)):
+        for file in _files(folder, (".npy" + TEMPORARY, JSON_NAME + TEMPORARY, LAYERS_NAME + TEMPORARY)):
             file.unlink()
 
 
@@ -89,7 +89,9 @@ def relative_path(clip: Path, folder: Path) -> str:
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     places = [folder, *(entry for entry in folder.iterdir() if _PERSON.fullmatch(entry.name) and entry.is_dir())]
     files = (entry for place in places for entry in place.iterdir())
-    return [file for file in files if file.name.split(".")[0] in {*ARRAYS, "take"} and file.name.endswith(endings)]
+    return [
+        file for file in files if file.name.split(".")[0] in {*ARRAYS, "take", "layers"} and file.name.endswith(endings)
+    ]
 
 
 def _expected(entry: Path) -> bool:

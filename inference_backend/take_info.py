@@ -24,6 +24,8 @@ FORMAT: Final = "pchmr-take"
 VERSION: Final = 3
 """Readers and writers of another version refuse the take."""
 
+LAYERS_NAME: Final = "layers.json"
+
 JSON_NAME: Final = "take.json"
 
 _OPEN_TRIES = 20 if sys.platform == "win32" else 1
@@ -163,6 +165,29 @@ def read_info(folder: Path) -> TakeInfo:
         )
     info: TakeInfo = _parse(TakeInfo, record, path, "")
     return info
+
+
+def layers_of(folder: Path, info: TakeInfo, person: int) -> dict[str, Any]:
+    """The target stack's parameters, nested, that a person's rows were last asked to be made with.
+
+    They stand beside the person's arrays and not in `take.json`, whose settings say what the sources were made with.
+    Raises TakeCorrupt.
+    """
+    path = layers_path(folder, person)
+    try:
+        found = json.loads(_read_bytes(path).decode("utf-8"))
+    except FileNotFoundError:
+        return dict(info.settings.get("layers", {}))
+    except (OSError, ValueError, RecursionError) as error:
+        raise corrupt(path, "file", f"no JSON ({error})", "the parameters of the target stack") from error
+    if not isinstance(found, dict):
+        raise corrupt(path, "file", type(found).__name__, "the parameters of the target stack")
+    return found
+
+
+def layers_path(folder: Path, person: int) -> Path:
+    """Where `layers_of` are kept."""
+    return folder / f"person_{person}" / LAYERS_NAME
 
 
 def corrupt(path: Path, what: str, found: object, expected: object) -> TakeCorrupt:

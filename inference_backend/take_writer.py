@@ -17,6 +17,7 @@ One process writes at a time (`folder_lock.py`), any number read. Two jobs of th
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,8 @@ from .take_info import (
     ClipInfo,
     PersonInfo,
     TakeInfo,
+    layers_of,
+    layers_path,
     normalised,
     settings_hash,
     to_json,
@@ -227,6 +230,12 @@ class TakeWriter:
             self._commit(replace(self.info, arrays=listed))
         else:
             self._commit_person(replace(owner, arrays=listed))
+
+    def note_layers(self, person: int, layers: str) -> None:
+        """Say with which parameters of the target stack, as JSON, the person's rows are made from now on."""
+        path = layers_path(self.folder, self._person(person).index)
+        if layers_of(self.folder, self.info, person) != json.loads(layers):
+            replace_file(path, layers.encode())
 
     def finish(self, person: int, stage: str) -> None:
         """Say that everything of a stage is written. Its frames must all be done."""

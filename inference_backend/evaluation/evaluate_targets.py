@@ -6,7 +6,8 @@ Truth and contacts: `planted_takes.py`; mistakes: `planted_mistakes.py`. Each fi
 is root-relative, over all frames, so a mistake of a few frames weighs little; foot slide and floor error are of the
 soles that truly rest on the floor, on the surface of the foot.
 
-Whether suspect scores find the planted joints (`PlantedTake.displaced`) is another question, for another module.
+Whether the suspect scores find what was planted: `planted_suspects.py`; what an artist's edit mends of it:
+`planted_edits.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..targets.motion import SkeletonMotion
 from ..targets.parameters import Layers, Smoothing
 from ..targets.source import StackSource, sole_points
 from ..targets.stack import LAYERS, apply_layers
+from . import planted_edits, planted_suspects
 from .fast_actions import ACTIONS, SECONDS, kept
 from .planted_mistakes import FAULTS, jittered
 from .planted_takes import FPS, PlantedTake, takes
@@ -159,10 +161,12 @@ def table(found: Sequence[Row], actions: Sequence[Kept]) -> str:
     return "\n".join(lines)
 
 
-def run(rendered: Path, count: int, tick: Callable[[int, int], None] = lambda *_: None) -> tuple[list[Row], list[Kept]]:
-    """Everything on so many takes, for `table`. Raises BadArgument as `planted_takes.takes`."""
+def run(rendered: Path, count: int, tick: Callable[[int, int], None] = lambda *_: None) -> str:
+    """Everything on so many takes, as tables. Raises BadArgument as `planted_takes.takes`."""
     clean = takes(rendered, count)
-    return rows(clean, tick), actions_kept(clean[0].source)
+    layers = table(rows(clean, tick), actions_kept(clean[0].source))
+    suspects = planted_suspects.table(planted_suspects.found(clean))
+    return "\n\n".join([layers, suspects, planted_edits.table(planted_edits.mended(clean))])
 
 
 def _mean(found: Sequence[Figures]) -> Figures:

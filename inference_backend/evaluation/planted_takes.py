@@ -63,6 +63,8 @@ class PlantedTake:
     are the landmarks inside the foot."""
     contacts: Mask
     """(F, 4) soles that rest on the floor from this frame to the next."""
+    betas: NDArray[np.float32]
+    """(1, 10) the body's shape."""
     wrong: Mask
     """(F, 24) joints whose own rotation is planted wrong; jitter and a wrong path are everywhere, and not marked."""
 
@@ -140,9 +142,8 @@ def _take(
     speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * FPS
     rests = np.zeros(places.shape[:2], bool)
     rests[:-1] = (speed < REST_SPEED) & (places[:-1, :, 2] < REST_HEIGHT)
-    return PlantedTake(
-        truth, _source(truth, landmarks, rig, betas, draw), soles, rests, np.zeros((len(truth), len(JOINTS)), bool)
-    )
+    source = _source(truth, landmarks, rig, betas, draw)
+    return PlantedTake(truth, source, soles, rests, betas.numpy(), np.zeros((len(truth), len(JOINTS)), bool))
 
 
 def _source(

@@ -17,6 +17,7 @@ from .feet import Feet
 from .motion import Array, SkeletonMotion
 from .parameters import PARTS, SIDES, FootContact, Strip
 from .source import SOLE_JOINTS, StackSource, sole_points
+from .under_feet import heights_under
 
 _REACH: Final = 0.1
 """Seconds before and after over which speeds are taken."""
@@ -70,7 +71,7 @@ def evidence(motion: SkeletonMotion, source: StackSource, settings: FootContact)
     span = np.maximum(seconds[after] - seconds[before], 1e-6)[:, None]
     speed = np.linalg.norm(soles[after] - soles[before], axis=-1) / span
     step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
-    above = soles[..., 2] - feet.sole_heights
+    above = soles[..., 2] - feet.sole_heights - heights_under(motion, source)[:, None]
     ground = minimum_filter1d(above.min(1), 2 * round(_GROUND / step) + 1, mode="nearest")
     height = above - np.minimum(np.maximum(ground, -settings.height), settings.height)[:, None]
     seen = np.minimum(source.seen[:, SOLE_JOINTS] / _SEEN, 1.0)

@@ -22,6 +22,7 @@ from .motion import Array, SkeletonMotion
 from .parameters import SIDES, FootContact, Strip
 from .quaternions import between, from_matrix, to_matrix
 from .source import StackSource
+from .under_feet import heights_under
 from .vectors import length, swing, turned
 
 _FIRM: Final = 1e-5
@@ -51,13 +52,15 @@ def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], set
     rotations = motion.globals()
     joints = motion.joints(rotations)
     ankles, foot, toes = joints[:, ANKLES], rotations[:, ANKLES], rotations[:, TOES]
+    ground = heights_under(motion, source)
     for side, name in enumerate(SIDES):
         own = [strip for strip in strips if strip.side == name]
-        prints = footprints(own, ankles[:, side], foot[:, side], source.seconds, feet, side, settings.blend_seconds)
+        came = ankles[:, side], foot[:, side], ground
+        prints = footprints(own, *came, source.seconds, feet, side, settings.blend_seconds)
         ankles[:, side], foot[:, side], toes[:, side] = _held(
             ankles[:, side], foot[:, side], toes[:, side], prints, feet, side
         )
-    loose = np.maximum(-foot_depth(ankles, foot, toes, feet), 0.0)
+    loose = np.maximum(ground[:, None] - foot_depth(ankles, foot, toes, feet), 0.0)
     ankles = ankles + loose[..., None] * _UP
     root = motion.root - _UP * _too_short(motion, joints, ankles, source.seconds, settings.lower_pelvis)[:, None]
     return with_legs(motion, Legs(root, ankles, foot, toes))
@@ -120,7 +123,9 @@ def _toes_up(ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: F
     """Toes of a foot that is held, bent up as far as they are below the floor. Shape: (F, 3, 3)."""
     ball = ankle + turned(foot, feet.ball[side])
     tip = turned(toes, feet.tip[side])
-    below = np.maximum(feet.heights[side, 2] - ball[:, 2] - tip[:, 2], 0.0) * np.maximum(prints.heel, prints.toe)
+    below = np.maximum(prints.ground + feet.heights[side, 2] - ball[:, 2] - tip[:, 2], 0.0) * np.maximum(
+        prints.heel, prints.toe
+    )
     changed = below > 0
     if not changed.any():
         return toes

@@ -2,13 +2,16 @@
 
 Each layer is given the motion so far and the take's sources, and gives another motion on the same bones, whose lengths
 hold by construction. The artist's edits come last and are made row by row (`edits.py`).
+
+When feet stand is decided before the floor layer, for it and for the feet's: an artist who takes the detected strips
+over changes nothing by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,7 +19,7 @@ from . import floor, foot_contact, gap_fill, outliers, smoothing
 from .contacts import standing_frames, strips_of
 from .effects import Effects, effects
 from .motion import SkeletonMotion
-from .parameters import Layers
+from .parameters import Layers, Strip
 from .source import StackSource
 
 Layer = Callable[[SkeletonMotion, StackSource, Layers], SkeletonMotion]
@@ -26,10 +29,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
     "gap_fill": lambda motion, source, layers: gap_fill.layer(motion, source, layers.gap_fill),
     "outliers": lambda motion, source, layers: outliers.layer(motion, source, layers.outliers),
     "smoothing": lambda motion, source, layers: smoothing.layer(motion, source, layers.smoothing),
-    # Floor and feet go by the same contacts.
-    "floor": lambda motion, source, layers: floor.layer(
-        motion, source, layers.floor, strips_of(motion, source, layers.foot_contact)
-    ),
+    "floor": lambda motion, source, layers: floor.layer(motion, source, layers.floor, layers.foot_contact.strips),
     "foot_contact": lambda motion, source, layers: foot_contact.layer(motion, source, layers.foot_contact),
 }
 """In the order in which they are applied, by the names of their settings in `Layers`."""
@@ -51,16 +51,38 @@ class LayerReport:
     """mm: mean distance by which it moved the joints."""
 
 
-def apply_layers(source: StackSource, layers: Layers) -> tuple[SkeletonMotion, tuple[LayerReport, ...]]:
+class Stacked(NamedTuple):
+    """What the layers make of a take."""
+
+    motion: SkeletonMotion
+    """The base pose."""
+    reports: tuple[LayerReport, ...]
+    """What each layer did, in their order."""
+    strips: tuple[Strip, ...]
+    """When feet stand: the artist's strips, or the detected ones where there are none."""
+
+
+def apply_layers(source: StackSource, layers: Layers) -> Stacked:
     """The base pose, and what each layer did to it: on the contacts that the fitted pose has, or the artist gave."""
     motion, reports = source.fitted, []
     stands = standing_frames(strips_of(motion, source, layers.foot_contact), source.seconds)
     before = effects(motion, source, stands)
     for name, layer in LAYERS.items():
+        if name == "floor":
+            strips = _strips(motion, source, layers)
+            layers = replace(layers, foot_contact=replace(layers.foot_contact, strips=strips))
         enabled = bool(getattr(layers, name).enabled)
         made = layer(motion, source, layers) if enabled and len(source) else motion
         after = before if made is motion else effects(made, source, stands)
         way = 0.0 if made is motion else float(np.linalg.norm(made.joints() - motion.joints(), axis=-1).mean())
         reports.append(LayerReport(name, enabled, before, after, 1000 * way))
         motion, before = made, after
-    return motion, tuple(reports)
+    return Stacked(motion, tuple(reports), strips)
+
+
+def _strips(motion: SkeletonMotion, source: StackSource, layers: Layers) -> tuple[Strip, ...]:
+    """The artist's strips; else those detected on a first floor, where height and speed of feet say more."""
+    strips = strips_of(motion, source, layers.foot_contact)
+    if layers.foot_contact.strips is not None or not layers.floor.enabled or not len(source):
+        return strips
+    return strips_of(floor.layer(motion, source, layers.floor, strips), source, layers.foot_contact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from inference_backend.live import LiveEdit
 from inference_backend.recalibrate import Wanted, recalibrate, spans_of
 from inference_backend.skeletons import JOINTS
 from inference_backend.take import Person, open_take
+from inference_backend.take_folder import clear
+from inference_backend.take_info import layers_of, layers_path
 from inference_backend.targets.edits import Drag, Edits
-from inference_backend.targets.parameters import Layers
+from inference_backend.targets.parameters import Layers, read_layers
 
 from ..blender.bodies import shipped
 from ..blender.takes import make_take
@@ -97,6 +100,21 @@ def test_strength_0_shows_the_mesh_stream_s_pose(take: Path) -> None:
     assert np.abs(made - stream - shift).max() < 2e-3
 
 
+def test_the_take_says_which_layers_its_rows_were_made_with(take: Path) -> None:
+    info = open_take(take).info
+    assert read_layers(layers_of(take, info, 0)) == OFF
+    assert not layers_path(take, 0).exists()
+    smooth = replace(OFF, smoothing=replace(OFF.smoothing, enabled=True))
+    recalibrate(take, 0, Wanted.unedited(smooth))
+    assert read_layers(layers_of(take, info, 0)) == smooth
+    assert open_take(take).info == info  # its settings say what the sources were made with
+    layers_path(take, 0).write_text("{", "utf-8")
+    with pytest.raises(TakeCorrupt, match=r"layers\.json"):
+        layers_of(take, info, 0)
+    clear(take)
+    assert not layers_path(take, 0).exists()
+
+
 def test_torn_rows_are_made_again(take: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def torn(*_: object) -> None:
         raise KeyboardInterrupt
@@ -145,8 +163,8 @@ def test_an_unfinished_take_is_refused(tmp_path: Path) -> None:
 
 def test_the_live_frame_is_what_the_take_gets(take: Path) -> None:
     live = LiveEdit(take, 0, OFF)
-    start = live.frame(3, Edits.none(1), None)
-    dragged = live.frame(3, Edits.none(1), Drag(WRIST, to=start.joints[WRIST] + [0, 0, 0.05], mode="free"))
+    start = live.frame(3, Edits.none(1))
+    dragged = live.frame(3, Edits.none(1), [Drag(WRIST, to=start.joints[WRIST] + [0, 0, 0.05], mode="free")])
     assert np.allclose(dragged.joints[WRIST], start.joints[WRIST] + [0, 0, 0.05], atol=1e-6)
     assert np.abs(dragged.vertices - start.vertices).max() > 0.04
     recalibrate(take, 0, Wanted(OFF, np.array([3]), dragged.edits))
@@ -166,10 +184,10 @@ def test_preview_over_the_wire(take: Path, tmp_path: Path) -> None:
     still = {"take": str(take), "row": 3, "out": str(out), "half": 0, "layers": OFF.values()}
     first = preview(still, context())
     to = np.add(first["joints"][ELBOW], [0, 0, 0.04]).tolist()
-    second = preview({**still, "half": 1, "drag": {"joint": ELBOW, "to": to, "mode": "free"}}, context())
+    second = preview({**still, "half": 1, "drags": [{"joint": ELBOW, "to": to, "mode": "free"}]}, context())
     meshes = np.fromfile(out, np.float32).reshape(2, count, 3)
     live = LiveEdit(take, 0, OFF)
-    assert np.allclose(meshes[0], live.frame(3, Edits.none(1), None).vertices, atol=1e-6)
+    assert np.allclose(meshes[0], live.frame(3, Edits.none(1)).vertices, atol=1e-6)
     assert np.linalg.norm(meshes[1] - meshes[0], axis=-1).max() > 0.03
     assert np.allclose(second["joints"][ELBOW], to, atol=1e-6)
     third = preview({**still, "edits": second["edits"]}, context())
@@ -185,9 +203,9 @@ def test_preview_over_the_wire(take: Path, tmp_path: Path) -> None:
         ({"edits": {"offset": [[100, 0, 0]] * 24}}, "moved by 100 m"),
         ({"edits": {"offset": [[0, 0]]}}, "shape"),
         ({"edits": {"colour": []}}, "no colour"),
-        ({"drag": {"joint": 3, "to": [0, 0, 900]}}, "moved by"),
-        ({"drag": {"joint": 99}}, "99"),
-        ({"drag": {"jiont": 3}}, "jiont"),
+        ({"drags": [{"joint": 3, "to": [0, 0, 900]}]}, "moved by"),
+        ({"drags": [{"joint": 99}]}, "99"),
+        ({"drags": [{"jiont": 3}]}, "jiont"),
         ({"layers": {"smoothing": {"strength": 7}}}, "smoothing.strength"),
     ],
 )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference_backend.errors import BadArgument
-from inference_backend.evaluation import evaluate_targets, planted_takes
+from inference_backend.evaluation import evaluate_targets, planted_edits, planted_suspects, planted_takes
 from inference_backend.evaluation.evaluate_targets import figures, rows, table
 from inference_backend.evaluation.fast_actions import ACTIONS, kept
 from inference_backend.evaluation.planted_mistakes import FAULTS
 from inference_backend.evaluation.planted_takes import PlantedTake, takes
 from inference_backend.skeletons import JOINTS
+from inference_backend.suspects import MODEL, suspects
 from inference_backend.targets import quaternions
 from inference_backend.targets.parameters import Layers
 from inference_backend.targets.source import sole_points
@@ -71,7 +74,7 @@ def test_a_lost_arm_is_hidden(take: PlantedTake) -> None:
 @pytest.mark.parametrize("fault", ["swapped legs", "lost arm", "wrong elbow", "spikes"])
 def test_the_default_stack_halves_what_is_wrong(take: PlantedTake, fault: str) -> None:
     wrong = planted(take, fault)
-    mended, _ = apply_layers(wrong.source, Layers())
+    mended = apply_layers(wrong.source, Layers()).motion
     places = wrong.displaced(0.06)
     assert places.any()
     assert not places[~wrong.wrong.any(1)].any()
@@ -106,6 +109,30 @@ def test_the_table_has_a_line_a_question(take: PlantedTake, monkeypatch: pytest.
     lines = table(found, []).splitlines()
     assert len(lines) == 2 + 3 + 3
     assert len({line.count("|") for line in lines[:5]}) == 1
+
+
+def test_suspects_find_what_was_planted(take: PlantedTake) -> None:
+    found = planted_suspects.found([take])
+    assert [row.name for row in found] == list(planted_suspects.LOCAL)
+    for row in found:
+        assert row.frames > 4
+        assert row.found > 0.9
+        assert row.false < 0.08
+    assert len(planted_suspects.table(found).splitlines()) == 2 + len(found)
+
+
+def test_one_edited_joint_mends_most_of_a_wrong_forearm(take: PlantedTake) -> None:
+    found = planted_edits.mended([take])
+    assert found.right < 0.1 * found.before
+    assert found.after < 0.4 * found.before
+    assert len(planted_edits.table(found).splitlines()) == 3
+
+
+def test_blind_scores_find_nothing(take: PlantedTake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that looks at nothing but the mesh stream's noise."""
+    blind = replace(MODEL, reprojection=0, jerk=0, lifter_error=0, visibility=0, streams_disagree=0)
+    monkeypatch.setattr(planted_suspects, "suspects", partial(suspects, model=blind))
+    assert max(row.found for row in planted_suspects.found([take])) < 0.2
 
 
 def test_files_that_are_no_rendered_clips(tmp_path: Path) -> None:

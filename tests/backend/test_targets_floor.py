@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from inference_backend.targets.contacts import detected_strips
 from inference_backend.targets.floor import layer
+from inference_backend.targets.foot_contact import layer as lock_feet
 from inference_backend.targets.motion import SkeletonMotion
 from inference_backend.targets.parameters import Floor, FootContact, Strip
 from inference_backend.targets.source import sole_points
+from inference_backend.targets.under_feet import heights_under
 
 from .walkers import CAMERA, FEET, FPS, SOLES, Walk, jump, stand, walk
 
@@ -43,6 +45,29 @@ def test_a_body_that_hovers_or_sinks_comes_to_the_floor(make: type, height: floa
     take = make()
     out = floored(take, moved(take, np.array([0, 0, height])))
     assert np.abs(heights(out)[take.stands]).mean() < 0.003
+
+
+@pytest.mark.parametrize("height", [0.4, 2.5, -1.0])
+def test_who_stands_on_something_else_stays_there(height: float) -> None:
+    take = stand()
+    roof = moved(take, np.array([0, 0, height]))
+    assert np.abs(floored(take, roof).root - roof.root).max() < 0.005
+    source = take.source(roof)
+    assert len(detected_strips(roof, source, FootContact())) == 4
+    out = lock_feet(floored(take, roof), source, FootContact())
+    assert np.abs(heights(out)[take.stands] - height).max() < 0.005
+
+
+def test_the_way_down_belongs_to_the_lower_level() -> None:
+    take = stand(150)
+    way = np.interp(np.arange(150), [60, 70], [1.0, 0.0])
+    source = take.source(moved(take, way[:, None] * [0, 0, 1]))
+    standing = source.standing.copy()
+    standing[60:70] = 0
+    source = replace(source, standing=standing)
+    under = heights_under(source.fitted, source)
+    assert under[:60] == pytest.approx(1.0, abs=0.01)
+    assert (under[60:] == 0).all()
 
 
 @pytest.mark.parametrize("keep_picture", [True, False])

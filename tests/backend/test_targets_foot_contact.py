@@ -172,7 +172,7 @@ def test_one_heel_alone_is_held_alone() -> None:
     others = np.zeros((60, 4), bool)
     others[15:46, 1] = True
     assert slide(out, others).mean() > 0.01
-    loose = pushed_out(motion, FEET)
+    loose = pushed_out(motion, FEET, np.zeros(len(motion)))
     assert np.abs((out.joints() - loose.joints())[:10]).max() < 1e-9
     assert np.abs((out.joints() - loose.joints())[52:]).max() < 1e-9
 

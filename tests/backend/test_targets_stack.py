@@ -39,7 +39,7 @@ def faulty(seed: int = 0):
 
 def test_nothing_on_is_the_fitted_pose_bit_for_bit() -> None:
     source = faulty()
-    motion, reports = apply_layers(source, Layers.off())
+    motion, reports, _ = apply_layers(source, Layers.off())
     assert motion is source.fitted
     assert [(report.name, report.enabled, report.moved) for report in reports] == [
         (name, False, 0.0) for name in LAYERS
@@ -55,7 +55,7 @@ def test_layers_are_those_of_the_parameters_in_their_order() -> None:
 @pytest.mark.parametrize("on", list(product([False, True], repeat=5)))
 def test_bone_lengths_hold_with_any_set_of_layers(on: tuple[bool, ...]) -> None:
     layers = Layers(**{name: make(enabled=flag) for (name, make), flag in zip(SECTIONS.items(), on, strict=True)})
-    motion, reports = apply_layers(faulty(), layers)
+    motion, reports, _ = apply_layers(faulty(), layers)
     parent, child = np.array(BONES).T
     joints = motion.joints()
     lengths = np.linalg.norm(joints[:, child] - joints[:, parent], axis=-1)
@@ -66,7 +66,7 @@ def test_bone_lengths_hold_with_any_set_of_layers(on: tuple[bool, ...]) -> None:
 
 
 def test_reports_follow_each_other() -> None:
-    motion, reports = apply_layers(faulty(), Layers())
+    motion, reports, _ = apply_layers(faulty(), Layers())
     for one, next_ in pairwise(reports):
         assert one.after == next_.before
     assert reports[-1].after.jerk < 0.5 * reports[0].before.jerk
@@ -88,7 +88,7 @@ def test_the_same_twice_is_the_same_bit_for_bit() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 5, 9])
 def test_short_clips(name: str, frames: int) -> None:
     motion = somewhere(frames)
-    made, _ = apply_layers(source_of(motion, steady(frames), detected=np.zeros(frames, bool)), load_cleanup(name))
+    made = apply_layers(source_of(motion, steady(frames), detected=np.zeros(frames, bool)), load_cleanup(name)).motion
     assert np.isfinite(made.joints()).all()
 
 
