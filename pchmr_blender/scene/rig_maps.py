@@ -4,22 +4,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import bpy
 
 from ...inference_backend.errors import BadArgument, PresetInvalid
 from ..core.bone_guess import guess
 from ..core.bone_map import REQUIRED, BoneMap, label
-from ..core.rig_presets import FOLDER, SUFFIX, best_fit, presets_in, read_preset, write_preset
+from ..core.rig_presets import FOLDER, best_fit, presets_in, read_preset, write_preset
+from . import own_presets
 from .rig_probe import bones_of
-
-_OWN: Final = "presets/pchmr/rigs"
 
 
 def own_folder(*, create: bool = False) -> Path:
-    """The user's own presets, beside those of Blender's operators: they outlive an update of the extension."""
-    return Path(bpy.utils.user_resource("SCRIPTS", path=_OWN, create=create))
+    """Where the user's own presets are."""
+    return own_presets.own_folder("rigs", create=create)
 
 
 def preset_files() -> dict[str, Path]:
@@ -67,9 +65,6 @@ def preset_map(file: Path, armature: bpy.types.Object) -> BoneMap:
 
 def save_preset(name: str, chosen: BoneMap) -> Path:
     """Keep a map as a preset of the user's; its file. Raises BadArgument, OutputNotWritable, DiskFull."""
-    stem = bpy.path.clean_name(name.strip()).strip("_").lower()
-    if not stem:
-        raise BadArgument("the preset has no name", hint="Give it a name of letters or digits.")
-    file = own_folder(create=True) / f"{stem}{SUFFIX}"
+    file = own_folder(create=True) / own_presets.file_name(name)
     write_preset(file, name.strip(), chosen)
     return file
