@@ -56,6 +56,23 @@ def region_points(
     return (clip[:, :2] / clip[:, 3:] + 1) / 2 * (width, height)
 
 
+def picture_points(
+    places: NDArray[np.float64],
+    pinhole: Pinhole,
+    camera_matrix: NDArray[np.float64],
+    perspective: NDArray[np.float64],
+    width: float,
+    height: float,
+) -> NDArray[np.float64]:
+    """The inverse of `region_points`: a region's pixels → pixels of the upright picture. Shape: (K, 2) → (K, 2)."""
+    matrix = perspective @ camera_matrix @ CAMERA_AXES
+    seen = 2 * np.asarray(places, np.float64) / (width, height) - 1
+    # Of the point (x, y, 1) that is seen at u: (row - u · last row) · (x, y, 1, 1) = 0, for both of the picture's axes.
+    rows = matrix[None, :2] - seen[..., None] * matrix[None, 3:]
+    ahead = np.linalg.solve(rows[..., :2], -(rows[..., 2:].sum(-1, keepdims=True)))[..., 0]
+    return pinhole.project(np.concatenate([ahead, np.ones((len(ahead), 1))], axis=1))
+
+
 def row_at(seconds: NDArray[np.float64], at: float) -> int | None:
     """The row whose picture is shown at a time; None where the take has none there.
 

@@ -29,6 +29,7 @@ class PCHMR_UL_suspects(bpy.types.UIList):
         index: int,
     ) -> None:
         row = layout.row(align=True)
+        row.prop(item, "chosen", text="")
         button = row.operator("pchmr.show_suspect", text="", icon="VIEWZOOM", emboss=False)
         button.index = index
         words = row.split(factor=0.4)
