@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -12,9 +13,12 @@ from typing import Final, NoReturn
 
 from ...inference_backend.errors import KINDS, BackendError, BadArgument
 from ..core.compress import LEAST_TOLERANCE_MM
+from ..core.edit_fields import FIELDS
 from ..core.file_formats import Format
 from ..core.form_costs import Form
 
+_WIDTH: Final = 80
+"""Characters of a line of `--help`."""
 _PROGRAM: Final = "blender -b --python pchmr_blender/batch.py --"
 
 
@@ -46,6 +50,8 @@ class Batch:
     """Files for other programs."""
     preview: bool
     """Whether a movie of the body over the footage is made."""
+    recalibrate: Path | None
+    """A file of edits (`core.edit_list`) for clips that are reconstructed; None: clips are reconstructed."""
     overwrite: bool
     """Whether takes and .blends that are there are made anew, whatever was done to them."""
     report: Path | None
@@ -64,6 +70,8 @@ class _Parser(argparse.ArgumentParser):
 def parse(words: Sequence[str]) -> Batch:
     """Read the words after `--`. Raises BadArgument; SystemExit after --help."""
     given = _parser().parse_args(words)
+    if given.recalibrate is not None and given.overwrite:
+        raise BadArgument("--recalibrate --overwrite", hint="Say one of them: an edited .blend is somebody's work.")
     if given.people not in ("largest", "all") and not given.people.isdecimal():
         raise BadArgument(f"--people {given.people}", hint="Say largest, all, or a number: 0 is the largest.")
     if isinstance(given.height, tuple) and given.people != "all":
@@ -83,6 +91,7 @@ def parse(words: Sequence[str]) -> Batch:
         tolerance_mm=given.tolerance,
         exports=given.export,
         preview=given.preview,
+        recalibrate=given.recalibrate and given.recalibrate.absolute(),
         overwrite=given.overwrite,
         report=given.json and given.json.absolute(),
         interpreter=given.interpreter and given.interpreter.absolute(),
@@ -90,13 +99,17 @@ def parse(words: Sequence[str]) -> Batch:
 
 
 def _parser() -> argparse.ArgumentParser:
-    codes = ", ".join(f"{kind.exit_code} {name}" for name, kind in sorted(KINDS.items(), key=_code))
+    kinds = ", ".join(f"{kind.exit_code} {name}" for name, kind in sorted(KINDS.items(), key=_code))
+    codes = _wrapped(f"exit codes: 0 all is done; else of the first clip that failed: {kinds}")
     parser = _Parser(
         prog=_PROGRAM,
-        description="Reconstruct clips and bring each into a .blend of its own, without a window. What is finished is "
-        "kept: the same command run again goes on where it was stopped. Where the extension is enabled, "
-        "`blender -c pchmr CLIPS…` is the same.",
-        epilog=f"exit codes: 0 all is done; else of the first clip that failed: {codes}",
+        description=_wrapped(
+            "Reconstruct clips and bring each into a .blend of its own, without a window. What is finished is "
+            "kept: the same command run again goes on where it was stopped. Where the extension is enabled, "
+            "`blender -c pchmr CLIPS…` is the same."
+        ),
+        epilog=f"{_edits_text()}\n\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -135,6 +148,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MM",
         help="largest error of the compressed form, which fbx and glb are made from (default 1)",
     )
+    parser.add_argument(
+        "--recalibrate",
+        type=Path,
+        metavar="FILE",
+        help="apply the edits of a .json to clips that an earlier batch has reconstructed into --out, calibrate the "
+        "frames that become others, and save the .blend; see below",
+    )
     parser.add_argument("--overwrite", action="store_true", help="make takes and .blends that are there anew")
     parser.add_argument(
         "--interpreter",
@@ -143,6 +163,25 @@ def _parser() -> argparse.ArgumentParser:
         help="Python with the backend's packages, or its environment's folder (default: what Set Up Backend has made)",
     )
     return parser
+
+
+def _edits_text() -> str:
+    """The form of a file of edits."""
+    meanings = "\n".join(
+        textwrap.fill(meaning, _WIDTH, initial_indent=f"  {key:<10}", subsequent_indent=" " * 12)
+        for key, meaning in FIELDS.items()
+    )
+    form = _wrapped(
+        'edits: a list, or {"cleanup": a clean-up preset\'s name, a .toml file or tables of settings, "edits": '
+        "[…]}. An edit has frames, joint, and one or more of offset or to, turn, stretch, strength. What it names is "
+        "set, not added, and what it does not name stays as it is, so the same file applied again changes nothing:"
+    )
+    example = '  example   [{"frames": "12-40", "joint": "left_wrist", "offset": [0, 0.05, 0]}]'
+    return f"{form}\n{meanings}\n{example}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)
 
 
 def _code(named: tuple[str, type[BackendError]]) -> int:

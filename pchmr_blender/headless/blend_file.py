@@ -11,7 +11,7 @@ from typing import Final
 
 import bpy
 
-from ...inference_backend.errors import DiskFull, OutputNotWritable
+from ...inference_backend.errors import DiskFull, OutputNotWritable, TakeCorrupt, TakeNotFound
 
 _FULL_BYTES: Final = 1 << 20
 
@@ -29,6 +29,26 @@ def new_file(unfinished: Path) -> Iterator[None]:
     finally:
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def opened_file(blend: Path) -> Iterator[None]:
+    """A .blend that is there. Afterwards none is open; what was not saved is forgotten.
+
+    Raises TakeNotFound where it is not there, TakeCorrupt where Blender cannot read it.
+    """
+    if not blend.is_file():
+        hint = "Run the same command without --recalibrate first."
+        raise TakeNotFound(f"{blend} is not there", hint=hint, path=str(blend))
+    try:
+        try:
+            bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=True)
+        except RuntimeError as error:
+            hint = "Open it in Blender, or reconstruct the clip into another folder."
+            raise TakeCorrupt(f"{blend} cannot be read", hint=hint, path=str(blend), output=str(error)) from error
+        yield
+    finally:
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
 
 def save(blend: Path) -> None:

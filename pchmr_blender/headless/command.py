@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import bpy
 
@@ -16,15 +16,18 @@ from ..activities import Status
 from ..backend.client import Client
 from ..backend.process import Launch
 from ..constants import ROOT
+from ..core.edit_list import EditList, load_edits
 from ..core.file_formats import CARRIED
 from ..operators.request import out_folder
 from ..scene.export_formats import refusal
 from .arguments import Batch, parse
-from .clip_work import ClipJob, clip_work, finished
+from .clip_job import ClipJob
+from .clip_work import clip_work, finished
 from .console import Console
 from .driver import drive
 from .interpreter import environment_of, find_interpreter
 from .interrupt import Interrupt, interruptible
+from .recalibrate_work import recalibrate_work
 from .results import ClipResult, exit_code, trouble_of, write_report
 
 LOG_NAME: Final = "backend.log"
@@ -37,6 +40,9 @@ def main(words: Sequence[str]) -> int:
     try:
         batch = parse(words)
         jobs = _jobs(batch)
+        edits = None if batch.recalibrate is None else load_edits(batch.recalibrate)
+        if edits is not None:
+            edits.require_clips([job.names for job in jobs])
         for file_format in batch.exports:
             refused = refusal(file_format, CARRIED[file_format][0])
             if refused is not None:
@@ -46,7 +52,7 @@ def main(words: Sequence[str]) -> int:
             batch.out.mkdir(parents=True, exist_ok=True)
         launch = Launch(interpreter, ROOT, batch.out / LOG_NAME, environment_of(interpreter))
         with interruptible() as interrupt:
-            results = _run(jobs, batch, launch, console, interrupt)
+            results = _run(jobs, batch, edits, launch, console, interrupt)
     except BackendError as error:
         console.say(str(error))
         return error.exit_code
@@ -68,7 +74,12 @@ def _jobs(batch: Batch) -> list[ClipJob]:
 
 
 def _run(
-    jobs: Sequence[ClipJob], batch: Batch, launch: Launch, console: Console, interrupt: Interrupt
+    jobs: Sequence[ClipJob],
+    batch: Batch,
+    edits: EditList | None,
+    launch: Launch,
+    console: Console,
+    interrupt: Interrupt,
 ) -> list[ClipResult]:
     """Every clip; the report is true after each. Raises OutputNotWritable, DiskFull (the report)."""
     results = [ClipResult(str(job.clip), job.name, "not begun") for job in jobs]
@@ -77,7 +88,7 @@ def _run(
     try:
         for number, job in enumerate(jobs):
             console.begin(f"{number + 1}/{len(jobs)} {job.name}")
-            results[number] = _result(job, batch, client, console, interrupt)
+            results[number] = _result(job, batch, edits, client, console, interrupt)
             console.say(results[number].line())
             _report(results, batch)
             if results[number].status == "cancelled":
@@ -96,7 +107,9 @@ def _report(results: Sequence[ClipResult], batch: Batch) -> None:
         write_report(batch.report, results, bpy.app.version_string)
 
 
-def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interrupt: Interrupt) -> ClipResult:
+def _result(
+    job: ClipJob, batch: Batch, edits: EditList | None, client: Client, console: Console, interrupt: Interrupt
+) -> ClipResult:
     """Do one clip, whatever comes of it."""
 
     def show(status: Status) -> None:
@@ -107,9 +120,12 @@ def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interr
     clip, take = str(job.clip), str(job.take)
     try:
         interrupt.check()
-        made, status = finished(job, batch), "skipped"
+        made = finished(job, batch) if edits is None else None
         if made is None:
-            made, status = drive(clip_work(client, job, batch, show), client, console, interrupt), "done"
+            work = clip_work(client, job, batch, show)
+            if edits is not None:
+                work = recalibrate_work(client, job, batch, edits, show)
+            made = drive(work, client, console, interrupt)
     except Exception as error:
         return ClipResult(
             clip,
@@ -120,4 +136,5 @@ def _result(job: ClipJob, batch: Batch, client: Client, console: Console, interr
             trouble=trouble_of(error),
         )
     files = tuple(str(file) for file in made.files)
+    status: Literal["done", "skipped"] = "done" if made.anew else "skipped"
     return ClipResult(clip, job.name, status, time.monotonic() - began, take, files, made.notes)

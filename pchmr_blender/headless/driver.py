@@ -8,6 +8,7 @@ from typing import Any
 from ..activities import Status, Work, status_of
 from ..backend.calls import Call, stopped
 from ..backend.client import Client
+from ..steps import InThread
 from .console import Console
 from .interrupt import Interrupt
 
@@ -26,8 +27,13 @@ def drive(work: Work, client: Client, console: Console, interrupt: Interrupt) ->
         if isinstance(step, Call):
             _wait(step, client, console, interrupt)
             answer, error = step.result, step.error
+        elif isinstance(step, InThread):
+            try:
+                answer = step.work(console.show, lambda: interrupt.asked)
+            except Exception as raised:  # the work's to deal with
+                error = raised
         else:
-            console.show(Status(step))
+            console.show(Status(step) if isinstance(step, str) else step)
             error = stopped() if interrupt.asked else None
 
 

@@ -40,13 +40,17 @@ class Stamp:
 class Ledger:
     """The stamp of one clip, kept true on the disk while the clip is worked on."""
 
-    def __init__(self, path: Path, settings: str, *, anew: bool) -> None:
-        """`settings`: what is asked for now. `anew`: what was finished does not count. Only reads."""
+    def __init__(self, path: Path, settings: str | None, *, anew: bool) -> None:
+        """Only reads.
+
+        `settings`: what is asked for now; None: whatever the former run was asked for. `anew`: what was finished does
+        not count.
+        """
         self._path = path
         former = _read(path)
         self._former_blend = "" if former is None else former.blend
-        goes_on = former is not None and former.settings == settings and not anew
-        self._stamp = former if former is not None and goes_on else Stamp(settings)
+        goes_on = former is not None and settings in (None, former.settings) and not anew
+        self._stamp = former if former is not None and goes_on else Stamp(settings or "")
 
     def solved(self, take: str) -> None:
         """The take's record has this digest: what was made of another one does not count."""
@@ -78,12 +82,24 @@ class Ledger:
         """The .blend is about to be written: should the batch be killed meanwhile, it is no one's work."""
         self._write(replace(self._stamp, blend=None))
 
+    def edited(self, blend: Path, caches: Sequence[Path]) -> None:
+        """The .blend was edited and has these mesh caches: what was made of it before does not count.
+
+        It is somebody's work from now on, which no other settings replace. Raises OutputNotWritable, DiskFull.
+        """
+        made = {BLEND: [self._name(blend)], CACHES: [self._name(file) for file in caches]}
+        self._write(replace(self._stamp, made=made))
+
     def add(self, kind: str, files: Sequence[Path]) -> None:
         """Files are finished. Raises OutputNotWritable, DiskFull."""
-        names = [Path(os.path.relpath(file, self._path.parent)).as_posix() for file in files]
+        names = [self._name(file) for file in files]
         made = {**self._stamp.made, kind: names}
         blend = digest(files[0]) if kind == BLEND else self._stamp.blend
         self._write(replace(self._stamp, made=made, blend=blend))
+
+    def _name(self, file: Path) -> str:
+        """A file as seen from the stamp's folder."""
+        return Path(os.path.relpath(file, self._path.parent)).as_posix()
 
     def _write(self, stamp: Stamp) -> None:
         self._stamp = stamp

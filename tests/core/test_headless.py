@@ -16,6 +16,7 @@ from pchmr.inference_backend.progress import Progress
 from pchmr.inference_backend.protocol import Request
 from pchmr.pchmr_blender.activities import Status
 from pchmr.pchmr_blender.backend.calls import Call
+from pchmr.pchmr_blender.core.edit_fields import FIELDS
 from pchmr.pchmr_blender.core.file_formats import Format
 from pchmr.pchmr_blender.core.form_costs import Form
 from pchmr.pchmr_blender.headless.arguments import Batch, parse
@@ -23,7 +24,8 @@ from pchmr.pchmr_blender.headless.console import Console
 from pchmr.pchmr_blender.headless.driver import drive
 from pchmr.pchmr_blender.headless.interrupt import Interrupt
 from pchmr.pchmr_blender.headless.results import ClipResult, exit_code, trouble_of, write_report
-from pchmr.pchmr_blender.headless.stamps import BLEND, Ledger, settings_key
+from pchmr.pchmr_blender.headless.stamps import BLEND, CACHES, Ledger, settings_key
+from pchmr.pchmr_blender.steps import InThread
 
 # Arguments
 
@@ -55,6 +57,20 @@ def test_most_can_be_left_out(tmp_path: Path) -> None:
     )
     assert not batch.preview
     assert batch.report is None
+    assert batch.recalibrate is None
+
+
+def test_edits_are_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse(["a.mp4", "--out", "o", "--recalibrate", "e.json"]).recalibrate == tmp_path / "e.json"
+
+
+def test_help_tells_all_of_a_file_of_edits(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for key, meaning in FIELDS.items():
+        assert f"{key} {meaning}" in told
 
 
 @pytest.mark.parametrize(
@@ -62,7 +78,8 @@ def test_most_can_be_left_out(tmp_path: Path) -> None:
     ["", "a.mp4", "--out o", "a.mp4 --out o --form best", "a.mp4 --out o --height 0", "a.mp4 --out o --height tall",
      "a.mp4 --out o --tolerance 0.01", "a.mp4 --out o --export blend", "a.mp4 --out o --people -1",
      "a.mp4 --out o --fps inf", "a.mp4 --out o --prev", "a.mp4 --out o --people all --height 1.8,",
-     "a.mp4 --out o --people all --height 1.8,0", "a.mp4 --out o --height 1.8,1.7"],
+     "a.mp4 --out o --people all --height 1.8,0", "a.mp4 --out o --height 1.8,1.7",
+     "a.mp4 --out o --recalibrate e.json --overwrite"],
 )  # fmt: skip
 def test_mistakes_are_told(words: str) -> None:
     with pytest.raises(BadArgument):
@@ -206,6 +223,29 @@ def test_a_ledger_goes_on_with_the_same_settings_and_take(tmp_path: Path) -> Non
     assert not ledger().has("fbx")
 
 
+def test_an_edited_blend_is_kept_and_what_was_made_of_it_before_is_not(tmp_path: Path) -> None:
+    path, blend, bvh = (tmp_path / f"walk.{ending}" for ending in ("batch.json", "blend", "bvh"))
+    blend.write_bytes(b"as a batch has left it")
+    bvh.write_bytes(b"")
+    first = Ledger(path, "s", anew=False)
+    first.solved("take")
+    first.add(BLEND, [blend])
+    first.add("bvh", [bvh])
+    blend.write_bytes(b"edited")
+    again = Ledger(path, None, anew=False)
+    assert again.has("bvh")
+    again.edited(blend, [tmp_path / "walk.pc2"])
+    for ledger in (again, Ledger(path, "s", anew=False)):
+        assert ledger.is_of("take")
+        assert (ledger.has(BLEND), ledger.has("bvh")) == (True, False)
+        assert ledger.files(CACHES) == [tmp_path / "walk.pc2"]
+    assert not Ledger(path, "other", anew=False).wrote(blend)
+    unknown = Ledger(tmp_path / "b.batch.json", None, anew=False)
+    unknown.edited(blend, [])
+    assert unknown.files(BLEND) == [blend]
+    assert not unknown.wrote(blend)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"settings": 1, "who": 2}', "\x00"])
 def test_a_stamp_that_is_none_of_ours_counts_for_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text, "utf-8")
@@ -246,6 +286,28 @@ def test_work_is_driven_to_its_end() -> None:
     assert drive(work(), client, Console(stream), Interrupt()) == "x"
     assert "Finding people  1 of 3" in stream.getvalue()
     assert "Importing" in stream.getvalue()
+
+
+def test_what_is_for_a_thread_is_done_here_and_its_error_raised_in_the_work() -> None:
+    stream = io.StringIO()
+
+    def count(report: Any, cancelled: Any) -> int:
+        report(Status("Counting", 0.5))
+        return 3
+
+    def fail(report: Any, cancelled: Any) -> None:
+        raise DiskFull("no space", hint="")
+
+    def work():
+        yield Status("Beginning", 0.1)
+        counted = yield InThread("Counting", count)
+        try:
+            yield InThread("Failing", fail)
+        except DiskFull:
+            return counted
+
+    assert drive(work(), FakeClient(), Console(stream), Interrupt()) == 3
+    assert stream.getvalue().splitlines() == ["[]  Beginning  10%", "[]  Counting  50%"]
 
 
 @pytest.mark.parametrize("asked_in", ["call", "step"])
