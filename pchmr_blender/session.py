@@ -36,6 +36,8 @@ class Session:
         """What went wrong last."""
         self.notice = ""
         """What ended well last, in a sentence."""
+        self.ended = 0
+        """How many activities have ended."""
         self._client: Client | None = None
         self._shown: Status | None = None
         self._drawn = 0.0  # when the panel was last told, by time.monotonic()
@@ -119,6 +121,7 @@ class Session:
         """The activity is over."""
         assert self.activity is not None
         title, self.activity, self._shown, self._ended = self.activity.title, None, None, error
+        self.ended += 1
         if isinstance(error, Cancelled):
             self.notice = f"{title}: cancelled. {problem_of(error).hint}"
         elif error is not None:

@@ -26,6 +26,9 @@ class EditKeys:
     """(n,) scene frames with the edit's value, rising."""
     ended: NDArray[np.float64]
     """(m,) scene frames without an edit, rising; none of them between two edited frames."""
+    span: tuple[float, float]
+    """From where to where the channel is this edit's: to its ends, or to the neighbours that it runs into. Keys in
+    between that ended another edit have nothing to end any more."""
 
 
 def edit_keys(frames: ArrayLike, known: ArrayLike, before: float, after: float) -> EditKeys:
@@ -37,7 +40,7 @@ def edit_keys(frames: ArrayLike, known: ArrayLike, before: float, after: float) 
         before: scene frames over which the edit comes in, above 0.
         after: scene frames over which it goes out, above 0.
 
-    The keys that are known stay, and an edit that they lie near runs into them instead of falling off.
+    The keys that are known stay. An edit runs into them, instead of falling off, where the two falloffs would meet.
 
     Raises:
         ValueError: no frames, or a falloff that is not above 0.
@@ -46,12 +49,12 @@ def edit_keys(frames: ArrayLike, known: ArrayLike, before: float, after: float) 
     if not len(edited) or not (before > 0 and after > 0):
         raise ValueError(f"{len(edited)} frames with falloffs of {before} and {after}: want frames, and both above 0")
     first, last = edited[0], edited[-1]
-    ended = []
-    if not ((kept >= first - before - NEAR) & (kept < first - NEAR)).any():
-        ended.append(first - before)
-    if not ((kept <= last + after + NEAR) & (kept > last + NEAR)).any():
-        ended.append(last + after)
-    return EditKeys(edited, np.array(ended))
+    earlier = kept[(kept > first - before - after + NEAR) & (kept < first - NEAR)]
+    later = kept[(kept < last + after + before - NEAR) & (kept > last + NEAR)]
+    low = float(earlier[-1]) if len(earlier) else first - before
+    high = float(later[0]) if len(later) else last + after
+    ended = [frame for frame, near in ((low, earlier), (high, later)) if not len(near)]
+    return EditKeys(edited, np.array(ended), (low, high))
 
 
 def covered(keys: ArrayLike, values: ArrayLike, rest: ArrayLike) -> list[tuple[float, float]]:

@@ -23,6 +23,7 @@ class Batch:
     """Some frames."""
 
     skin: Skin
+    """Its rest pose is (3, N), or (n, 3, N) where each frame has its own."""
     blends: NDArray[np.float32]
     """(n, 3, 4, N) of `Skin.blends`."""
     target: NDArray[np.float32]
@@ -39,7 +40,7 @@ class Batch:
         """The same with those vertices, wherever `offsets` leaves more than a part of the tolerance (metres)."""
         offsets = self.offsets()
         far = (self.distances(offsets) > NEGLIGIBLE * tolerance).any(0)
-        exact = unpose_exactly(self.blends[..., far], self.skin.rest[:, far], self.target[..., far])
+        exact = unpose_exactly(self.blends[..., far], self.skin.rest[..., far], self.target[..., far])
         offsets.reshape(self.target.shape)[..., far] = exact
         return offsets
 
@@ -58,6 +59,8 @@ class PosedClip:
     skin: Skin
     transforms: NDArray[np.float32]
     """(F, 24, 3, 4) `deform_transforms` of the same frames."""
+    rests: NDArray[np.float32] | None = None
+    """(F, 3, N) each frame's own rest pose, metres; None: the skin's for all."""
 
     @property
     def frames(self) -> int:
@@ -78,4 +81,5 @@ class PosedClip:
     def read(self, start: int, stop: int) -> Batch:
         """Frames [start, stop)."""
         target = np.ascontiguousarray(self.vertices(start, stop).transpose(0, 2, 1), np.float32)
-        return Batch(self.skin, self.skin.blends(self.transforms[start:stop]), target)
+        skin = self.skin if self.rests is None else Skin(self.rests[start:stop], self.skin.weights)
+        return Batch(skin, self.skin.blends(self.transforms[start:stop]), target)

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pc2
+from . import cache_hashes, pc2
 from .compress import Correctives, compress
 from .form_costs import Form
 from .inverse_skinning import Skin, deform_transforms
@@ -35,11 +35,15 @@ class PreparedForm:
     """Of the compressed form."""
     cache: Path | None = None
     """Of the mesh cache: where its file goes."""
+    hashes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """(F,) of the mesh cache: what its rows were made from."""
 
     def put_cache(self) -> None:
         """Give the mesh cache that was written its name. Raises OutputNotWritable."""
         if self.cache is not None:
+            cache_hashes.forget(self.cache)
             pc2.put(_written(self.cache), self.cache)
+            cache_hashes.write(self.cache, self.hashes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +54,8 @@ class PreparedPerson:
     rest: RestBones
     bones: BonePose
     """The skeleton's motion."""
-    controls: BonePose | None
-    """The targets' motion; None where there are none."""
+    base: BonePose | None
+    """The base pose, which the targets' base bones show; None where there are no targets."""
     body: PreparedForm
 
 
@@ -71,10 +75,10 @@ def prepare_person(
     """
     rest = rest_bones(person.rest_joints)
     bones = skeleton_pose(rest, person.rotations, person.joints)
-    controls = free_pose(rest, person.rotations, person.joints_target) if targets else None
+    base = free_pose(rest, person.rotations_base, person.joints_base) if targets else None
     skin = Skin.from_influences(person.rest_vertices, topology.skin_joints, topology.skin_weights)
     body = prepare_form(person, form, skin.weights, tolerance_mm=tolerance_mm, cache=cache, tick=tick)
-    return PreparedPerson(person, rest, bones, controls, body)
+    return PreparedPerson(person, rest, bones, base, body)
 
 
 def prepare_form(
@@ -101,8 +105,9 @@ def prepare_form(
         DiskFull, OutputNotWritable: the mesh cache cannot be written.
     """
     if form is Form.PC2:
+        hashes = person.row_hashes  # as they are before the rows are read
         pc2.write(_written(cache), len(person.rest_vertices), len(person.seconds), person.vertices, tick)
-        return PreparedForm(form, cache=cache)
+        return PreparedForm(form, cache=cache, hashes=hashes)
     if form is Form.COMPRESSED:
         assert weights is not None
         rest = rest_bones(person.rest_joints)

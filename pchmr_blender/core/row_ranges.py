@@ -30,6 +30,11 @@ def written(rows: ArrayLike) -> str:
 
 def read(text: str) -> NDArray[np.int64]:
     """From text. Raises ValueError for anything else."""
+    return rows_of(read_runs(text))
+
+
+def read_runs(text: str) -> list[tuple[int, int]]:
+    """The runs [start, stop) of a text, as it names them. Raises ValueError for anything else."""
     runs = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         first, _, last = part.partition("-")
@@ -37,4 +42,4 @@ def read(text: str) -> NDArray[np.int64]:
         if start < 0 or stop <= start:
             raise ValueError(f"{part!r} is no range of rows")
         runs.append((start, stop))
-    return rows_of(runs)
+    return runs

@@ -8,6 +8,7 @@ about x, and the sides mirror each other in x, so that Blender's flipped paste w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -107,7 +108,7 @@ def forward_kinematics(rest_joints: ArrayLike, rotations: ArrayLike, root: Array
     return joints
 
 
-def skeleton_pose(rest: RestBones, rotations: ArrayLike, joints: ArrayLike) -> BonePose:
+def skeleton_pose(rest: RestBones, rotations: ArrayLike, joints: ArrayLike, located: Iterable[int] = ()) -> BonePose:
     """The pose that turns bones, each under its parent, as `rotations` and puts their heads on `joints`.
 
     A bone is held by its parent where that meets its joint within `FK_TOLERANCE` in all frames; else it is located.
@@ -116,11 +117,12 @@ def skeleton_pose(rest: RestBones, rotations: ArrayLike, joints: ArrayLike) -> B
         rest: the skeleton at rest.
         rotations: (F, 24, 3, 3) global rotations: rest frame → world.
         joints: (F, 24, 3) in the world, metres.
+        located: bones that have a location in any case, as those that other frames of the clip have located.
     """
     turns = _shaped(rotations, (-1, len(JOINTS), 3, 3))
     wanted = _shaped(joints, turns.shape[:3])
     placed, parent_turns, locations = np.empty_like(wanted), np.empty_like(turns), np.zeros_like(wanted)
-    located = []
+    asked, found = set(located), []
     for joint, parent in enumerate(PARENTS):
         if parent < 0:
             parent_turns[:, joint], held = np.eye(3), rest.heads[joint]
@@ -128,14 +130,14 @@ def skeleton_pose(rest: RestBones, rotations: ArrayLike, joints: ArrayLike) -> B
             parent_turns[:, joint] = turns[:, parent]
             held = placed[:, parent] + turns[:, parent] @ (rest.heads[joint] - rest.heads[parent])
         off = wanted[:, joint] - held
-        if parent < 0 or np.linalg.norm(off, axis=-1).max(initial=0.0) > FK_TOLERANCE:
-            located.append(joint)
+        if parent < 0 or joint in asked or np.linalg.norm(off, axis=-1).max(initial=0.0) > FK_TOLERANCE:
+            found.append(joint)
             placed[:, joint] = wanted[:, joint]
             locations[:, joint] = _in_axes(parent_turns[:, joint] @ rest.matrices[joint], off)
         else:
             placed[:, joint] = held
     basis = rest.matrices.swapaxes(-1, -2) @ parent_turns.swapaxes(-1, -2) @ turns @ rest.matrices
-    return BonePose(continuous(matrices_to_quaternions(basis)), locations, tuple(located))
+    return BonePose(continuous(matrices_to_quaternions(basis)), locations, tuple(found))
 
 
 def free_pose(rest: RestBones, rotations: ArrayLike, joints: ArrayLike) -> BonePose:

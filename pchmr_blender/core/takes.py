@@ -112,11 +112,34 @@ class PersonView:
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
         """(F, 24, 3, 3) global rotations of the calibrated skeleton: `rest_joints`' frame → world."""
-        local = quaternions_to_matrices(self._person.array("rotations"))
-        turned = np.empty_like(local)
-        for joint, parent in enumerate(PARENTS):
-            turned[:, joint] = (self._turn if parent < 0 else turned[:, parent]) @ local[:, joint]
-        return y_up_to_blender(turned)  # the rows: as the rotation's argument, from Blender's axes
+        return self._globals("rotations")
+
+    @cached_property
+    def joints_base(self) -> NDArray[np.float32]:
+        """(F, 24, 3) the target stack's pose before the artist's edits."""
+        return self._world("joints_base")
+
+    @cached_property
+    def rotations_base(self) -> NDArray[np.float64]:
+        """(F, 24, 3, 3) its global rotations: `rest_joints`' frame → world."""
+        return self._globals("rotations_base")
+
+    @cached_property
+    def target_hash(self) -> NDArray[np.uint64]:
+        """(F,) what the target rows were made from; 0: not made."""
+        return np.array(self._person.array("target_hash"))
+
+    @cached_property
+    def calibrated_hash(self) -> NDArray[np.uint64]:
+        """(F,) what the calibrated rows were made from; 0: not made."""
+        return np.array(self._person.array("calibrated_hash"))
+
+    @cached_property
+    def row_hashes(self) -> NDArray[np.uint64]:
+        """(F,) what the calibrated rows show: their `target_hash`, or 0 where they are half made."""
+        hashes = self.target_hash.copy()
+        hashes[self.calibrated_hash == 0] = 0
+        return hashes
 
     @cached_property
     def suspect(self) -> NDArray[np.float32]:
@@ -140,6 +163,18 @@ class PersonView:
     def vertices_hmr(self, start: int, stop: int) -> NDArray[np.float32]:
         """The mesh stream's mesh in rows [start, stop). Shape: (n, N, 3)."""
         return self._placed(self._person.array("vertices_hmr")[start:stop])
+
+    def places(self, name: str, row: int) -> NDArray[np.float32]:
+        """One row of an array of points, as the file has it now. Shape: (P, 3)."""
+        return np.asarray(self._placed(self._person.array(name)[row : row + 1])[0])
+
+    def _globals(self, name: str) -> NDArray[np.float64]:
+        """Global rotations of local ones, quaternions w, x, y, z. Shape: (F, 24, 3, 3)."""
+        local = quaternions_to_matrices(self._person.array(name))
+        turned = np.empty_like(local)
+        for joint, parent in enumerate(PARENTS):
+            turned[:, joint] = (self._turn if parent < 0 else turned[:, parent]) @ local[:, joint]
+        return y_up_to_blender(turned)  # the rows: as the rotation's argument, from Blender's axes
 
     def _world(self, name: str) -> NDArray[np.float32]:
         return self._placed(self._person.array(name))

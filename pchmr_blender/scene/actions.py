@@ -61,15 +61,18 @@ def write_curves(
     bag = versions.channels(owner, create=True)
     if bag is None:
         raise ValueError(f"{owner.name} has no action: new_action first")
+    for index in range(columns.shape[1]):
+        curve = bag.fcurves.find(data_path, index=index) or versions.new_curve(bag, data_path, index, group)
+        write_keys(curve, frames, columns[:, index], interpolation)
+
+
+def write_keys(
+    curve: bpy.types.FCurve, frames: NDArray[np.float64], values: NDArray[Any], interpolation: str = "LINEAR"
+) -> None:
+    """Let a curve have these keys and no others. Shape: (n,) scene frames, rising, and (n,)."""
     # Blender stores the enum in a byte, and copies arrays of the stored type 10 times faster.
     code = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[interpolation].value
-    codes = np.full(len(columns), code, np.uint8)
-    keys = np.empty((len(columns), 2), np.float32)
-    keys[:, 0] = frames
-    for index in range(columns.shape[1]):
-        keys[:, 1] = columns[:, index]
-        curve = bag.fcurves.find(data_path, index=index) or versions.new_curve(bag, data_path, index, group)
-        _replace(curve, keys, codes)
+    _replace(curve, np.stack([frames, values], -1).astype(np.float32), np.full(len(frames), code, np.uint8))
 
 
 def share_action(owner: bpy.types.ID, action: bpy.types.Action | None) -> None:

@@ -80,6 +80,28 @@ def disturb(*_: Any) -> None:
     _disturbances += 1
 
 
+def undisturbed(begin: Callable[[], Steps[T]]) -> Steps[T]:
+    """Take steps that change what is in the scene; where an undo, a redo, a load or a mode of Blender's comes between
+    two of them they are closed and begun again.
+    """
+    while True:
+        yield from free_hands()
+        steps, answer = begin(), None
+        try:
+            while True:
+                try:
+                    step = steps.send(answer)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                disturbances = _disturbances
+                answer = yield step
+                edited = yield from free_hands()
+                if edited or disturbances != _disturbances:
+                    break
+        finally:
+            steps.close()
+
+
 class _Made:
     """What was made so far."""
 

@@ -22,6 +22,7 @@ from .correctives import add_correctives, skin
 from .free_hands import free_hands
 from .mesh_cache import add_cache
 from .shape_keys import add_row_keys, key_rows
+from .shown_rows import note_form
 
 __all__ = ["Form", "FormCost", "Subject", "change_form", "costs", "default_form", "form_of", "set_form"]
 
@@ -137,7 +138,7 @@ def _new_mesh(
     find: Callable[[], Subject], prepared: PreparedForm, person: PersonView
 ) -> Steps[bpy.types.Object | None]:
     """An object that holds the body's mesh with the keys of a form; None where the form needs none."""
-    if prepared.cache is not None or (prepared.correctives is not None and not len(prepared.correctives.offsets)):
+    if prepared.cache is not None:
         return None
     mesh, frames = _without_keys(find().body), find().placing.frames(person.seconds)
     holder = bpy.data.objects.new(mesh.name, mesh)
@@ -166,6 +167,7 @@ def _exchange(subject: Subject, holder: bpy.types.Object | None, prepared: Prepa
         if not versions.has_slots():
             action_of(keys).name = body.name
     finish_form(subject, prepared, person)
+    note_form(body, person.row_hashes)
 
 
 def remove_form(body: bpy.types.Object, skeleton: bpy.types.Object) -> None:

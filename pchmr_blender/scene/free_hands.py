@@ -15,13 +15,14 @@ _FREE: Final = {"OBJECT", "POSE"}
 def free_hands() -> Generator[str, Any, bool]:
     """Wait until the scene may be changed; whether there was a mode to wait for, in which meshes may have changed."""
     edited = False
-    while _busy():
+    while hands_full():
         edited = edited or _in_a_mode()
         yield "Ready, and waiting for you to finish, in object mode"
     return edited
 
 
-def _busy() -> bool:
+def hands_full() -> bool:
+    """Whether the user is at something that the scene must not change under."""
     if bpy.app.background:
         return False
     if any(bpy.app.is_job_running(job) for job in ("RENDER", "OBJECT_BAKE")):

@@ -22,8 +22,11 @@ from .camera import set_frame
 from .footage import fit_to_scene
 from .handles import Part, find_part, group_of, mark, people_in, placing_of, set_placing
 from .import_options import ImportOptions
+from .keep_edits import keep_edits
 from .retime import retime
 from .scene_change import all_or_nothing, rename
+from .shown_rows import note_shown
+from .suspect_marks import list_suspects
 from .take_paths import blend_folder, remember_take
 from .timeline import give_time, is_still, placing_in
 
@@ -77,6 +80,7 @@ def settle(
         for one, collection in zip(made, collections, strict=True):
             for item in one.parts.values():
                 rename(item, one.name, collection.name)
+            list_suspects(collection)
     _forget(gone)
     return collections
 
@@ -137,6 +141,7 @@ def _note(
 ) -> None:
     """Write down in the .blend what was made."""
     own = collection.pchmr
+    keep_edits(collection, made.parts.get("TARGETS"), view, made.prepared.person.index, made.placing)
     own.uuid, own.group = own.uuid or uuid.uuid4().hex, group
     own.person, own.form = made.prepared.person.index, made.prepared.body.form.value
     own.tolerance_mm = options.tolerance_mm
@@ -145,6 +150,7 @@ def _note(
     set_placing(collection, made.placing)
     for part, item in made.parts.items():
         mark(item, part, collection)
+    note_shown(made.parts["BODY"], made.prepared.person.row_hashes)
     if options.footage_offset is not None:
         own.footage_offset = options.footage_offset
 

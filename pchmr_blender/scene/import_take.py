@@ -142,9 +142,9 @@ def _build_person(
     person, rest, frames = prepared.person, prepared.rest, placing.frames(prepared.person.seconds)
     parts: dict[Part, bpy.types.Object] = {}
     parts["SKELETON"] = yield from create_skeleton(rest, prepared.bones, frames, name)
-    if prepared.controls is not None:
+    if prepared.base is not None:
         action = action_of(parts["SKELETON"])
-        parts["TARGETS"] = yield from create_targets(rest, prepared.controls, person.height, frames, name, action)
+        parts["TARGETS"] = yield from create_targets(rest, prepared.base, person.height, frames, name, action)
     parts["BODY"] = yield from create_body(person, view.topology, name)
     yield from add_form(Subject(parts["BODY"], parts["SKELETON"], placing), prepared.body, person)
     return parts

@@ -35,6 +35,7 @@ PARTS: Final = (
     ("SKELETON", "Skeleton", "The calibrated joints as bones"),
     ("TARGETS", "Targets", "The target pose as controls"),
     ("CAMERA", "Camera", "The footage's camera, of all people of a take"),
+    ("PREVIEW", "Preview", "Stands for the body while its target pose is edited; never saved"),
 )
 """What an object is to its person, as Blender's enum items."""
 
@@ -81,7 +82,7 @@ class SceneSettings(bpy.types.PropertyGroup):
     )
     height: FloatProperty(  # type: ignore[valid-type]
         name="Height",
-        description="The person's height; it sets the size of everything",
+        description="The person's height, of several people the usual one; it sets the size of everything",
         default=1.70,
         min=0.5,
         max=2.5,

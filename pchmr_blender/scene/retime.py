@@ -14,6 +14,7 @@ from .actions import action_of, curves_of
 from .export_stage import key_range
 from .footage import place_footage
 from .handles import Part, find_part, group_of, people_in, placing_of, set_placing
+from .suspect_marks import show_markers
 
 _PARTS: Final[tuple[Part, ...]] = ("SKELETON", "TARGETS", "BODY")
 _TIMES: Final = ("co", "handle_left", "handle_right")
@@ -36,8 +37,9 @@ def retime(collection: bpy.types.Collection, placing: Placing) -> None:
         before = placing_of(person)
         scale = placing.fps / before.fps
         for curve in _curves(person):
-            _move(curve, scale, placing.start - before.start * scale)
+            move_keys(curve, scale, placing.start - before.start * scale)
         set_placing(person, placing)
+        show_markers(person)
     show_footage(collection)
 
 
@@ -100,7 +102,7 @@ def _owners(item: bpy.types.Object) -> Iterator[bpy.types.ID]:
         yield keys
 
 
-def _move(curve: bpy.types.FCurve, scale: float, shift: float) -> None:
+def move_keys(curve: bpy.types.FCurve, scale: float, shift: float) -> None:
     """Each key and handle from frame t to scale * t + shift."""
     points = curve.keyframe_points
     places = np.empty((len(points), 2), np.float32)

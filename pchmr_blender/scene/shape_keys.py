@@ -39,11 +39,16 @@ def add_row_keys(holder: bpy.types.Object, person: PersonView) -> Steps[None]:
             keys = holder.data.shape_keys
             for row, vertices in enumerate(batch[first : first + _SLICE], start + first):
                 keys.eval_time = row + 1  # a new key takes its place from it
-                key = holder.shape_key_add(name=f"Frame {person.frames[row]}", from_mix=False)
+                key = holder.shape_key_add(name=key_name(person, row), from_mix=False)
                 key.interpolation = "KEY_LINEAR"
                 key.points.foreach_set("co", vertices.ravel())
             yield Status(STAGE, (row + 1) / count, detail=f"{row + 1} of {count}")
     holder.data.shape_keys.eval_time = 1
+
+
+def key_name(person: PersonView, row: int) -> str:
+    """What the key of a row is called."""
+    return f"Frame {person.frames[row]}"
 
 
 def key_rows(body: bpy.types.Object, skeleton: bpy.types.Object, person: PersonView, placing: Placing) -> None:

@@ -56,6 +56,9 @@ class SuspectSpan(bpy.types.PropertyGroup):
     """The highest score, 0 to 1."""
     cause: StringProperty(options=_HIDDEN)  # type: ignore[valid-type]
     """Of `take_format.SUSPECT_CAUSES`."""
+    chosen: BoolProperty(  # type: ignore[valid-type]
+        name="Choose", description="Take these frames with Recalibrate, where it takes the chosen suspects"
+    )
 
 
 class SuspectSettings(bpy.types.PropertyGroup):

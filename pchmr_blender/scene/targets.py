@@ -24,8 +24,11 @@ from .bone_shapes import control_shape
 
 STAGE: Final = "Making the targets"
 
-TURNED: Final = frozenset({"head", "wrist.L", "wrist.R", "ankle.L", "ankle.R", "foot.L", "foot.R"})
-"""Controls whose rotation means something: joints beyond them do not say how head, hands and feet are turned."""
+TURNED: Final = frozenset(
+    {"pelvis", "spine3", "head", *(f"{end}.{side}" for end in ("wrist", "hand", "ankle", "foot") for side in "LR")}
+)
+"""Controls that turn in any way: no joint beyond them says how they are turned. The others point at the joint beyond
+them and turn about their own bone alone. As `targets.chains.TURNING` of the backend."""
 
 _SIZES: Final = {"pelvis": 0.045, "head": 0.04, "collar": 0.014, "hand": 0.014, "foot": 0.014}
 _SIZE, _BASE_SIZE = 0.02, 0.01
@@ -67,8 +70,8 @@ def create_targets(
             held.rotation_mode = "QUATERNION"
             held.bone.use_deform = False
             held.lock_scale = (True, True, True)
-            held.lock_rotation = (held == base or bone not in TURNED,) * 3
-            held.lock_rotation_w = held == base or bone not in TURNED
+            held.lock_rotation = (held == base or bone not in TURNED, held == base, held == base or bone not in TURNED)
+            held.lock_rotation_w = held == base
         base.lock_location = (True, True, True)
         control.custom_shape = shape
     new_action(targets, targets.name, share_with)

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from pchmr.pchmr_blender.scene import camera_follow, properties, take_paths
+from pchmr.pchmr_blender.scene import camera_follow, edit_settings, properties, suspect_settings, take_paths
 from pchmr.pchmr_blender.scene.actions import curves_of, read_curve
 from pchmr.pchmr_blender.scene.import_take import ImportOptions, import_take
 
@@ -17,9 +17,12 @@ from pchmr.pchmr_blender.scene.import_take import ImportOptions, import_take
 @contextmanager
 def registered() -> Iterator[None]:
     """Our properties and file handlers, without the rest of the extension."""
-    for kind in properties.CLASSES:
+    kinds = (*properties.CLASSES, *edit_settings.CLASSES, *suspect_settings.CLASSES)
+    for kind in kinds:
         bpy.utils.register_class(kind)
     properties.add_pointers()
+    edit_settings.add_pointers()
+    suspect_settings.add_pointer()
     handlers = (
         (bpy.app.handlers.save_pre, take_paths.before_save),
         (bpy.app.handlers.save_post, take_paths.after_save),
@@ -31,8 +34,10 @@ def registered() -> Iterator[None]:
     yield
     for listeners, handler in handlers:
         listeners.remove(handler)
+    suspect_settings.remove_pointer()
+    edit_settings.remove_pointers()
     properties.remove_pointers()
-    for kind in reversed(properties.CLASSES):
+    for kind in reversed(kinds):
         bpy.utils.unregister_class(kind)
 
 

@@ -4,6 +4,11 @@
 `picture` does the same, and looks at the clip first, as the real one does; `slow` goes on until it is cancelled; `deaf`
 hears no cancel; `dies` ends the process; a kind's name fails with that kind. The argument `foreign` makes it speak
 another protocol.
+
+`preview` drags as the real one does; for a mesh, vertex i stands on the target pose's joint i % 24. With the argument
+`fragile` a drag ends the process.
+
+`recalibrate` and `effects` are `mini_backend`'s; a take that is called `dies` ends the process.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +65,54 @@ def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any
     return {"take": params["out"]}
 
 
+def preview(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """See the module's text."""
+    import numpy as np
+
+    from inference_backend.disk import write_at
+    from inference_backend.take import open_take
+    from inference_backend.targets import quaternions
+    from inference_backend.targets.edits import Drag, Edits, apply_edits, drag
+    from inference_backend.targets.motion import SkeletonMotion
+
+    drags = params.get("drags", ())
+    if drags and "fragile" in sys.argv:
+        print("the stub breaks", file=sys.stderr, flush=True)
+        os._exit(9)
+    take, row = open_take(Path(params["take"])), params["row"]
+    person = take.person(params["person"])
+    turns = quaternions.to_vector(np.asarray(person.array("rotations_base")[row : row + 1], float))
+    root = person.array("joints_base")[row : row + 1, 0]
+    base = SkeletonMotion.from_camera(root, turns, person.array("rest_joints"), person.array("world"))
+    none = Edits.none(1)
+    given = {name: np.asarray([value], float) for name, value in params.get("edits", {}).items()}
+    edits = replace(none, **given)
+    for wish in drags:
+        edits = drag(base, edits, Drag(**{**wish, "pins": tuple(wish.get("pins", ()))}))
+    joints = apply_edits(base, edits).joints[0]
+    mesh = np.resize(joints, (take.info.body.vertices, 3)).astype(np.float32)
+    write_at(Path(params["out"]), params["half"] * mesh.nbytes, mesh.tobytes(), flush=False)
+    made = {one.name: getattr(edits, one.name)[0].tolist() for one in fields(edits)}
+    return {"edits": made, "joints": joints.tolist()}
+
+
+def recalibrate(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """See the module's text."""
+    from tests.blender.mini_backend import recalibrate as run
+
+    if Path(params["take"]).stem == "dies":
+        os._exit(9)
+    return run(params, context)
+
+
+def effects(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+    """See the module's text."""
+    from tests.blender.mini_backend import effects as run
+
+    return run(params, context)
+
+
 if __name__ == "__main__":
     if "foreign" in sys.argv:
         protocol.PROTOCOL_VERSION += 1  # type: ignore[misc]
-    serve({**METHODS, "reconstruct": reconstruct})
+    serve({**METHODS, "reconstruct": reconstruct, "preview": preview, "recalibrate": recalibrate, "effects": effects})

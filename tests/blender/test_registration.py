@@ -70,7 +70,7 @@ class Layout:
     def row(self, **_: Any) -> Layout:
         return Layout(self.drawn)
 
-    column = box = grid_flow = row
+    column = box = grid_flow = split = row
 
 
 def registered(operator: str) -> bool:

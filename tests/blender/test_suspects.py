@@ -18,8 +18,10 @@ from pchmr.pchmr_blender.core.suspect_list import score_colour
 from pchmr.pchmr_blender.core.timing import Placing
 from pchmr.pchmr_blender.scene import suspect_colours
 from pchmr.pchmr_blender.scene.camera import fit_camera, pinhole_of
+from pchmr.pchmr_blender.scene.corrections import shown_at
 from pchmr.pchmr_blender.scene.evidence import evidence_of
 from pchmr.pchmr_blender.scene.handles import part_of, set_placing
+from pchmr.pchmr_blender.scene.retime import retime
 from pchmr.pchmr_blender.scene.take_paths import open_person, take_folder
 from pchmr.pchmr_blender.scene.versions import bone_selected
 from pchmr.pchmr_blender.ui import overlay
@@ -51,9 +53,8 @@ def suspect_take(folder: Path, people: int = 1) -> Path:
 
 @pytest.fixture
 def person(extension: ModuleType, tmp_path: Path) -> bpy.types.Collection:
-    """One in the scene, listed."""
+    """One in the scene."""
     (collection,) = bring(suspect_take(tmp_path / "walk.take"))
-    assert bpy.ops.pchmr.list_suspects() == {"FINISHED"}
     return collection
 
 
@@ -63,6 +64,14 @@ def markers() -> dict[str, int]:
 
 def colour_of(person: bpy.types.Collection, bone: str) -> tuple[float, ...]:
     return tuple(part_of(person, "TARGETS").pose.bones[bone].color.custom.normal)
+
+
+def test_an_import_lists_them(person: bpy.types.Collection) -> None:
+    assert person.pchmr_suspects.listed
+    before = [(span.name, span.first, span.score) for span in person.pchmr_suspects.spans]
+    assert len(before) == 2
+    assert bpy.ops.pchmr.list_suspects() == {"FINISHED"}
+    assert [(span.name, span.first, span.score) for span in person.pchmr_suspects.spans] == before
 
 
 def test_the_list_has_the_worst_first(person: bpy.types.Collection) -> None:
@@ -112,6 +121,18 @@ def test_frames_follow_when_the_take_is_moved(person: bpy.types.Collection) -> N
     set_placing(person, Placing(fps=60.0, start=101.0))
     bpy.ops.pchmr.show_suspect(index=0)
     assert bpy.context.scene.frame_current == 101 + 2 * 9
+
+
+def test_markers_go_to_their_frames_when_the_take_is_moved(person: bpy.types.Collection) -> None:
+    person.pchmr_suspects.markers = True
+    bpy.context.scene.timeline_markers.new("far away", frame=5000)
+    retime(person, Placing(fps=47.5, start=101.0))
+    fps = 30 / 47.5
+    assert markers() == {
+        "PC-HMR wrist.R 95%": round(101 + 9 / fps),
+        "PC-HMR elbow.L 80%": round(101 + 3 / fps),
+        "far away": 5000,
+    }
 
 
 def test_markers_come_and_go_and_the_artist_s_stay(person: bpy.types.Collection) -> None:
@@ -181,7 +202,7 @@ def test_detections_stand_on_their_pixels(person: bpy.types.Collection, frame: t
     view, taken = open_person(person)
     fit_camera(camera, pinhole_of(view), Frame(*frame))
     graph = bpy.context.evaluated_depsgraph_get()
-    seen = overlay.detections(person, scene.frame_start + 4)
+    seen = shown_at(person, scene.frame_start + 4).detected
     assert np.array_equal(seen, taken.keypoints_2d[4])
     window = camera.calc_matrix_camera(graph, x=frame[0], y=frame[1])
     region = SimpleNamespace(width=frame[0], height=frame[1])
@@ -195,8 +216,8 @@ def test_detections_follow_the_footage(person: bpy.types.Collection) -> None:
     scene = bpy.context.scene
     person.pchmr.footage_offset = 2.0
     rows = evidence_of(person).keypoints_2d
-    assert np.array_equal(overlay.detections(person, scene.frame_start + 5), rows[3])
-    assert overlay.detections(person, scene.frame_start) is None
+    assert np.array_equal(shown_at(person, scene.frame_start + 5).detected, rows[3])
+    assert shown_at(person, scene.frame_start) is None
 
 
 def test_a_take_that_is_gone_is_said_and_nothing_breaks(person: bpy.types.Collection) -> None:

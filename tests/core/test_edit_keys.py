@@ -27,6 +27,11 @@ def test_a_key_nearby_takes_the_falloff_s_place(known: list[float], ended: list[
     assert edit_keys([40], known, 5, 5).ended.tolist() == ended
 
 
+@pytest.mark.parametrize(("known", "span"), [([], (35, 48)), ([30], (30, 48)), ([20, 60], (35, 48)), ([52], (35, 52))])
+def test_the_span_ends_where_the_edit_does_or_its_neighbour_is(known: list[float], span: tuple[float, float]) -> None:
+    assert edit_keys([40], known, 5, 8).span == span
+
+
 @pytest.mark.parametrize(("frames", "before", "after"), [([], 5, 5), ([1], 0, 5), ([1], 5, -1)])
 def test_nonsense_is_refused(frames: list[float], before: float, after: float) -> None:
     with pytest.raises(ValueError, match="above 0"):

@@ -36,9 +36,9 @@ def test_curves_are_the_persons(view: TakeView, tmp_path: Path) -> None:
     made, person = prepared(view, Form.ABSOLUTE, tmp_path / "a.pc2"), view.people[0]
     wanted = skeleton_pose(rest_bones(person.rest_joints), person.rotations, person.joints)
     np.testing.assert_array_equal(made.bones.quaternions, wanted.quaternions)
-    assert made.controls is not None
-    assert made.controls.locations.shape == (20, 24, 3)
-    assert prepared(view, Form.ABSOLUTE, tmp_path / "a.pc2", targets=False).controls is None
+    assert made.base is not None
+    assert made.base.locations.shape == (20, 24, 3)
+    assert prepared(view, Form.ABSOLUTE, tmp_path / "a.pc2", targets=False).base is None
     assert (made.body.correctives, made.body.cache) == (None, None)
 
 
@@ -47,7 +47,7 @@ def test_a_cache_gets_its_name_at_the_end_only(view: TakeView, tmp_path: Path) -
     made = prepared(view, Form.PC2, path)
     assert not path.exists()
     made.body.put_cache()
-    assert [file.name for file in path.parent.iterdir()] == ["a.pc2"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["a.pc2", "a.pc2.rows"]
     pc2.verify(path, view.people[0].vertex_count, 20)
     before = path.read_bytes()
     path.write_bytes(b"old")

@@ -107,6 +107,7 @@ def test_help_and_mistakes_load_no_library() -> None:
         (("reconstruct", "x.mp4", "--out", "y", "--device", "abacus"), "abacus"),
         (("train", "lifter", "--motion", "/there/is/none.npz"), "none.npz"),
         (("evaluate", "suspects", "--test", "/there/is/none.npz"), "none.npz"),
+        (("evaluate", "corrections", "--rendered", "/there/is/none.npz"), "none.npz"),
     ],
 )
 def test_bad_options(arguments: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]) -> None:

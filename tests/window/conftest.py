@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def _root_or_reason(suite: str) -> BlenderRoot | str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _alone() -> Iterator[None]:
+    with alone():
+        yield
+
+
+@contextmanager
+def alone() -> Iterator[None]:
     """One run at a time: a second one would sweep away the pictures of the first."""
     if sys.platform != "linux":  # no root is made there, and no test runs
         yield

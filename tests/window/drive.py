@@ -80,6 +80,11 @@ def click(place: Place, button: str = "LEFT") -> Steps:
     yield 4 * PAUSE
 
 
+def button(name: str) -> None:
+    """A click where the mouse is."""
+    _xdotool("click", BUTTONS[name])
+
+
 def double_click(place: Place) -> Steps:
     yield from move(place[0] - 3, place[1])
     yield from move(*place)
