@@ -56,6 +56,7 @@ bench: dev
 	"$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)" tests/blender/bench_forms.py "$(OUT)/bench.take"
 	"$$($(VENV_PYTHON) tools/blender_env.py --path 5.0)" tests/blender/bench_main_thread.py "$(OUT)/bench.take" \
 		--clip "$(CLIP)" --backend "$(VENV_PYTHON)"
+	$(VENV_PYTHON) tests/blender/bench_live.py
 
 evaluate: env
 	$(BACKEND) evaluate accuracy --predictions build/predictions.npz
