@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from . import __version__, protocol
 from .backlog import Backlog, Work
@@ -33,6 +33,10 @@ END_SECONDS: Final = 1.0
 """How long a running job may take to stop when the client has gone."""
 
 _LOG: Final = logging.getLogger("backend")
+_MANY_A_SECOND: Final = {"preview"}
+"""Methods that would push everything else out of the log's last lines."""
+_LONGEST: Final = 500
+"""Characters of a call's parameters in the log."""
 
 
 class Server:
@@ -58,7 +62,8 @@ class Server:
     def _done(self, work: Work) -> Message:
         """Do one job; how it ends."""
         request, began = work.request, time.monotonic()
-        _LOG.info("call %d %s %s", work.number, request.method, dict(request.params))
+        level = logging.DEBUG if request.method in _MANY_A_SECOND else logging.INFO
+        _LOG.log(level, "call %d %s %s", work.number, request.method, _Shortened(request.params))
 
         def report(progress: Progress) -> None:
             self._send(protocol.progress_to_wire(work.number, progress))
@@ -74,7 +79,7 @@ class Server:
             protocol.encode(reply := Reply(work.number, result))  # what is no JSON is this job's fault
         except Exception as error:
             return self._failed(work, error)
-        _LOG.info("call %d done in %.1f s", work.number, time.monotonic() - began)
+        _LOG.log(level, "call %d done in %.1f s", work.number, time.monotonic() - began)
         return reply
 
     def _failed(self, work: Work, error: Exception) -> Failure:
@@ -201,3 +206,14 @@ def _cancelled() -> BackendError:
 
 def _not_understood(what: Malformed | Message | str) -> BackendError:
     return BadArgument(f"not understood: {what}", hint="This is a fault of the add-on: report it with the log.")
+
+
+class _Shortened:
+    """Parameters as the log has them; made only where they are logged."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+
+    def __str__(self) -> str:
+        text = str(dict(self._params))
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -152,6 +152,19 @@ def test_prints_never_reach_the_wire(start: Start) -> None:
         assert f"printed {who}" in log
 
 
+def test_the_log_has_calls_in_short(start: Start) -> None:
+    peer = start()
+    assert isinstance(peer.call(1, "echo", text="brief"), Reply)
+    assert isinstance(peer.call(2, "echo", text="x" * 5000), Reply)
+    assert peer.failure(3, "preview", text="many a second") == "BadArgument"
+    log = peer.log.read_text("utf-8")
+    assert "call 1 echo {'text': 'brief'}" in log
+    assert "x" * 100 in log
+    assert "x" * 600 not in log
+    assert "many a second" not in log
+    assert "call 3 failed" in log
+
+
 def test_garbage_is_answered_and_work_goes_on(start: Start) -> None:
     peer = start()
     peer.send(b"\n", b"what?\n", b"\xff\x00\n", protocol.encode(Reply(5, 1)))
