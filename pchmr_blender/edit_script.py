@@ -108,17 +108,17 @@ def applying(
     layers = {index: _layers(person, cleanup) for index, person in shown.items()}
     handles = {index: handle_of(person) for index, person in shown.items()}
     before = [_state(person) for person in shown.values()]
-    rows = 0
+    again: set[tuple[int, int]] = set()  # with the layers first and then with the edits it is one frame
     for index, handle in handles.items():
         person, own = resolve(handle), [one for one in plan if one.person == index]
         set_layers(person, layers[index])
         if any(one.edit.to is not None for one in own):
-            rows += yield from _made_again(handle, client)  # a place is reached from the base pose of these layers
+            again |= yield from _made_again(handle, client)  # a place is reached from the base pose of these layers
         person = resolve(handle)
         key_edits(person, open_person(person)[1], own)
-        rows += yield from _made_again(handle, client)
+        again |= yield from _made_again(handle, client)
     after = [_state(resolve(handle)) for handle in handles.values()]
-    return Applied(after != before or rows > 0, rows)
+    return Applied(after != before or bool(again), len(again))
 
 
 def people_of(take: Path) -> list[bpy.types.Collection]:
@@ -161,10 +161,10 @@ def _state(person: bpy.types.Collection) -> tuple[str, str, bytes]:
     return own.layers, own.committed, stamp_of(part_of(person, "TARGETS"))
 
 
-def _made_again(handle: Handle, client: Client) -> Generator[Any, Any, int]:
-    """Make a person's stale rows again; how many."""
+def _made_again(handle: Handle, client: Client) -> Generator[Any, Any, set[tuple[int, int]]]:
+    """Make a person's stale rows again; which, after the person's index."""
     person = resolve(handle)
-    rows = len(stale(person, open_person(person)[1]))
+    index, rows = person.pchmr.person, stale(person, open_person(person)[1]).tolist()
     if rows:
         yield from recalibration(handle, client)
-    return rows
+    return {(index, row) for row in rows}
