@@ -19,11 +19,12 @@ PREFIX: Final = "PC-HMR "
 
 
 def list_suspects(collection: bpy.types.Collection) -> int:
-    """Make the list again, and the markers where they are shown; how many there are.
+    """Make the list again, and the markers where they are shown; how many there are. What was ticked stays so.
 
     Raises what `take_paths.open_person` raises; the list stays as it was.
     """
     own, seen = collection.pchmr_suspects, read_evidence(collection)
+    ticked = [(span.joint, span.first, span.last) for span in own.spans if span.chosen]
     own.spans.clear()
     for found in find_suspects(seen.suspect, seen.causes, seen.seconds, own.threshold):
         span = own.spans.add()
@@ -31,6 +32,9 @@ def list_suspects(collection: bpy.types.Collection) -> int:
         span.first, span.last = found.first, found.last
         span.first_second, span.last_second = seen.seconds[found.first], seen.seconds[found.last]
         span.worst_second = seen.seconds[found.worst]
+        span.chosen = any(
+            joint == found.joint and first <= found.last and found.first <= last for joint, first, last in ticked
+        )
     own.active, own.listed, own.problem = 0, True, ""
     show_markers(collection)
     return len(own.spans)

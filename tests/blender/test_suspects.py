@@ -93,6 +93,13 @@ def test_the_threshold_makes_the_list_again(person: bpy.types.Collection) -> Non
     assert not bpy.ops.pchmr.show_suspect.poll()
 
 
+def test_ticks_outlive_another_threshold(person: bpy.types.Collection) -> None:
+    own = person.pchmr_suspects
+    own.spans[1].chosen = True
+    own.threshold = 0.7
+    assert [(span.name, span.first, span.chosen) for span in own.spans] == [("wrist.R", 9, False), ("elbow.L", 3, True)]
+
+
 def test_next_and_previous_go_round(person: bpy.types.Collection) -> None:
     frames = []
     for step in ("NEXT", "NEXT", "PREVIOUS"):
