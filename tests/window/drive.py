@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,18 @@ def move(x: float, y: float) -> Steps:
     """The mouse, to a place."""
     _xdotool("mousemove", int(x), window().height - 1 - int(y))
     yield PAUSE
+
+
+def sweep(places: Iterable[Place], pause: float) -> Steps:
+    """The mouse, from place to place, `pause` seconds apart, by a process beside Blender that does not hold it up."""
+    words: list[object] = []
+    for x, y in places:
+        words += ["mousemove", int(x), window().height - 1 - int(y), "sleep", pause]
+    mover = subprocess.Popen(["xdotool", *map(str, words)])
+    while mover.poll() is None:
+        yield PAUSE
+    if mover.returncode:
+        raise subprocess.CalledProcessError(mover.returncode, "xdotool")
 
 
 def click(place: Place, button: str = "LEFT") -> Steps:

@@ -120,10 +120,11 @@ def bench() -> drive.Steps:
     yield from drive.move(x, y)
     yield from drive.key("g")
     watch = Watch()
-    for number in range(MOVES):
-        angle = number / 15
-        yield from drive.move(x + 40 * np.sin(angle), y + 40 - 40 * np.cos(angle) + number % 2)
-        yield PAUSE
+    turns = np.arange(MOVES) / 15
+    yield from drive.sweep(
+        zip(x + 40 * np.sin(turns), y + 40 - 40 * np.cos(turns) + np.arange(MOVES) % 2, strict=True), PAUSE
+    )
+    yield 1.0
     watch.stop()
     yield from drive.key("Escape")
     quiet()
