@@ -21,9 +21,12 @@ from ..scene.preview_body import (
     add_preview,
     any_traces,
     find_preview,
+    hide_bodies,
     previews,
-    remove_preview,
     remove_previews,
+    retire_preview,
+    show_bodies,
+    show_bodies_in_file,
 )
 from ..scene.take_paths import open_person
 from .editing import Editing
@@ -33,7 +36,6 @@ OFTEN, SELDOM = 0.01, 0.1
 """Seconds between turns of the timer, where something is awaited and where nothing is."""
 
 _current: Editing | None = None
-_saved: Handle | None = None  # whose Preview went before a save
 _ended = 0  # the session's activities that had ended when the timer last looked
 
 
@@ -53,25 +55,25 @@ def enter(context: bpy.types.Context, person: bpy.types.Collection) -> None:
     """
     how, targets = backend_jobs.launch(), part_of(person, "TARGETS")
     _, view = open_person(person)
-    leave()
+    _retire()
     _pose(context, targets)
     preview = add_preview(person, view)
     try:
         _begin(Editing(person, how))
     except Exception:
-        remove_preview(preview)
+        retire_preview(preview)
         raise
 
 
 def leave() -> None:
-    """End the mode, if it is on: the body is shown again."""
+    """End the mode, if it is on: the body is shown again. A step of undo must follow."""
     _stop()
     remove_previews()
 
 
 def stop() -> None:
     """The extension is being disabled."""
-    leave()
+    _retire()
     if bpy.app.timers.is_registered(turn):
         bpy.app.timers.unregister(turn)
 
@@ -129,24 +131,13 @@ def after_undo(*_: Any) -> None:
 @persistent
 def before_save(*_: Any) -> None:
     """Handler of `save_pre`: a file has a body and no Preview."""
-    global _saved
-    _saved = _current.handle if _current is not None else None
-    remove_previews()
+    show_bodies_in_file()
 
 
 @persistent
 def after_save(*_: Any) -> None:
-    """Handler of `save_post` and `save_post_fail`: the Preview comes back."""
-    global _saved
-    handle, _saved = _saved, None
-    if handle is None or _current is None:
-        return
-    try:
-        person = resolve(handle)
-        add_preview(person, open_person(person)[1])
-        _current.look()
-    except Exception as error:
-        _fail(error)
+    """Handler of `save_post` and `save_post_fail`: bodies go behind their Previews again."""
+    hide_bodies()
 
 
 @persistent
@@ -189,10 +180,10 @@ def _settle() -> None:
         person = next((one for one in bpy.data.collections if one.pchmr.uuid == preview.pchmr.owner), None)
         if _current is None and person is not None and preview.users_collection and _posed(handle_of(person)):
             _begin(Editing(person, backend_jobs.launch()))
-        else:
-            remove_preview(preview)
+        elif preview.users_collection:
+            retire_preview(preview)
     if _current is None:
-        remove_previews()
+        show_bodies()
 
 
 def _posed(handle: Handle) -> bool:
@@ -208,7 +199,15 @@ def _posed(handle: Handle) -> bool:
 def _fail(error: Exception) -> None:
     """Tell, and end the mode."""
     session.current.tell(error)
-    leave()
+    _retire()
+
+
+def _retire() -> None:
+    """End the mode where no step of undo may follow."""
+    _stop()
+    for preview in previews():
+        retire_preview(preview)
+    show_bodies()
 
 
 def _pose(context: bpy.types.Context, targets: bpy.types.Object) -> None:

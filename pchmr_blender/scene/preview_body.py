@@ -2,8 +2,11 @@
 """The Preview: a plain mesh that stands for a person's body while the target pose is edited.
 
 Whatever form the body is in, a mesh without keys and modifiers is written in a fraction of a millisecond. It is not
-rendered, not selectable, and not in files: it goes before a save and comes back after it. A body that is hidden for its
-sake says so, so undo and redo take both along; in a file that was recovered both are mended.
+rendered, not selectable, and not in files: it is marked as runtime data. A body that is hidden for its sake says so, so
+undo and redo take both along; in a file that was recovered both are mended.
+
+An undo may keep references to a data-block that went without a step of undo, and then end Blender. So a Preview is
+removed where such a step follows, as after an operator, and elsewhere only taken out of its scene.
 """
 
 from __future__ import annotations
@@ -39,9 +42,10 @@ def add_preview(person: bpy.types.Collection, view: PersonView) -> bpy.types.Obj
     preview.pchmr.part, preview.pchmr.owner = "PREVIEW", person.pchmr.uuid
     preview.hide_select = preview.hide_render = True
     preview.matrix_world = targets.matrix_world.copy()
+    preview.is_runtime_data = mesh.is_runtime_data = True
     # Not in the person's collection, whose objects are what a person is made of.
     bpy.context.scene.collection.objects.link(preview)
-    body[_WAS_HIDDEN], body.hide_viewport = body.hide_viewport, True
+    _hide(body)
     return preview
 
 
@@ -55,28 +59,49 @@ def find_preview(handle: Handle) -> bpy.types.Object | None:
     return next((one for one in previews() if one.pchmr.owner == handle.uuid and one.users_collection), None)
 
 
-def remove_preview(preview: bpy.types.Object) -> None:
-    """Take it away and show its body as it was before."""
-    owner, mesh = preview.pchmr.owner, preview.data
-    bpy.data.objects.remove(preview)
-    if mesh.users == 0:
-        bpy.data.meshes.remove(mesh)
+def remove_previews() -> None:
+    """Take all away, and show their bodies as they were before. A step of undo must follow."""
+    for one in previews():
+        mesh = one.data
+        bpy.data.objects.remove(one)
+        if mesh.users == 0:
+            bpy.data.meshes.remove(mesh)
+    show_bodies()
+
+
+def retire_preview(preview: bpy.types.Object) -> None:
+    """Take it out of its scene, and show its body as it was before."""
+    for collection in preview.users_collection:
+        collection.objects.unlink(preview)
     for body in _hidden():
-        if body.pchmr.owner == owner:
+        if body.pchmr.owner == preview.pchmr.owner:
             _show_again(body)
 
 
-def remove_previews() -> None:
-    """Take all away, and show bodies as they were whose Preview somebody else has deleted."""
-    for one in previews():
-        remove_preview(one)
+def show_bodies() -> None:
+    """Show bodies as they were before they were hidden for a Preview."""
     for body in _hidden():
         _show_again(body)
 
 
+def show_bodies_in_file() -> None:
+    """Before a save: bodies are shown, and no Preview gets into the file. `hide_bodies` is to follow."""
+    show_bodies()
+    for one in previews():
+        one.is_runtime_data = one.data.is_runtime_data = True  # an undo may have forgotten it
+
+
+def hide_bodies() -> None:
+    """Hide the bodies whose Preview is in a scene."""
+    shown = {one.pchmr.owner for one in previews() if one.users_collection}
+    for item in bpy.data.objects:
+        if item.pchmr.part == "BODY" and item.pchmr.owner in shown and _WAS_HIDDEN not in item:
+            _hide(item)
+
+
 def any_traces() -> bool:
-    """Whether there is a Preview, or a body that is hidden for one."""
-    return bool(previews() or _hidden())
+    """Whether there is a Preview in a scene, or a body that is hidden for one."""
+    return bool(_hidden()) or any(one.users_collection for one in previews())
 
 
 def show_vertices(preview: bpy.types.Object, vertices: NDArray[np.float32]) -> None:
@@ -88,6 +113,10 @@ def show_vertices(preview: bpy.types.Object, vertices: NDArray[np.float32]) -> N
 
 def _hidden() -> list[bpy.types.Object]:
     return [item for item in bpy.data.objects if _WAS_HIDDEN in item]
+
+
+def _hide(body: bpy.types.Object) -> None:
+    body[_WAS_HIDDEN], body.hide_viewport = body.hide_viewport, True
 
 
 def _show_again(body: bpy.types.Object) -> None:

@@ -298,6 +298,40 @@ def saved_and_loaded() -> drive.Steps:
     drive.shot("10_loaded")
 
 
+def saved_and_undone() -> drive.Steps:
+    """A save in the mode takes the Preview away and brings it back; undo and redo go on over it."""
+    run("edit_pose")
+    yield 0.5
+    yield from answered()
+    before = vertices(preview())
+    select("wrist.R")
+    yield from dragged("wrist.R", (-40, 50))
+    yield from let_go()
+    yield from answered()
+    edited = vertices(preview())
+    assert far(edited, before) > 0.02
+    _, region = drive.view3d()
+    for _ in range(2):
+        bpy.ops.wm.save_as_mainfile(filepath=BLEND)
+        yield from drive.move(region.x + region.width * 0.3, region.y + region.height * 0.2)
+        yield from drive.key("ctrl+z")
+        yield 0.5
+        yield from answered()
+        assert far(vertices(preview()), before) < 1e-3
+        yield from drive.key("ctrl+shift+z")
+        yield 0.5
+        yield from answered()
+        assert far(vertices(preview()), edited) < 1e-3
+    for _ in range(3):
+        yield from drive.key("ctrl+z")
+        yield 0.3
+    yield from settled()
+    assert far(vertices(body_of() if editing() is None else preview()), before) < 1e-3
+    if editing() is not None:
+        run("leave_pose")
+    yield from settled()
+
+
 def killed() -> drive.Steps:
     """The backend's process dies while a joint is dragged: it is said, and the edit is kept."""
     area, region = drive.view3d()
@@ -338,7 +372,7 @@ def killed() -> drive.Steps:
 def test() -> drive.Steps:
     yield from bring("PC2")
     steps = (enter, cancelled_drag, confirmed_drag, by_gizmo, turned, pinned_and_stretched)
-    for step in (*steps, recalibrated, undone_and_redone, saved_and_loaded, killed):
+    for step in (*steps, recalibrated, undone_and_redone, saved_and_undone, saved_and_loaded, killed):
         drive.say(step.__name__)
         yield from step()
 
