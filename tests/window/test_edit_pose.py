@@ -14,7 +14,7 @@ from .conftest import HERE, HIGH, install, log, make_root
 FRAMES = 60
 
 
-@pytest.mark.parametrize("suite", ["trixie", "sid"])
+@pytest.mark.parametrize("suite", ["sid"])  # "trixie", Blender 4.3, does as well; it takes three minutes more
 def test_joints_are_dragged_and_the_body_follows(suite: str, archive: Path) -> None:
     window = replace(install(make_root(suite), archive, f"edit_pose_{suite}"), size=HIGH)
     make_take(window.out / "work" / "walk.take", body=shipped(), frames=FRAMES)
