@@ -12,6 +12,7 @@ An occasion is answered once: what cannot be made again stands in the panel and 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -71,10 +72,14 @@ def forget() -> None:
 
 
 def agree() -> None:
-    """Make everyone's mesh agree with the .blend, here and now: for scripts without a window.
+    """Make everyone's mesh agree with the .blend, here and now, after what is under way: for scripts.
 
     Raises what `launch`, `recalibration` and looking raise; the others' meshes are made all the same.
     """
+    forget()
+    if session.current.activity is not None:
+        with contextlib.suppress(BackendError):  # it has told of it
+            session.current.wait()
     people = list(behind())
     if people:
         begin(people)
