@@ -119,10 +119,17 @@ class ShapedRig:
 
         Shape: global rotations (B, J, 3, 3) → (B, J, 3), (B, K, 3). Metres.
         """
+        places, count = self.from_root(rotations) + self.root, rotations.shape[1]
+        return places[:, :count], places[:, count:]
+
+    def from_root(self, rotations: Tensor) -> Tensor:
+        """Joints, then points, from the root.
+
+        Shape: global rotations (B, J, 3, 3) → (B, J + K, 3). Metres.
+        """
         batch, count = rotations.shape[:2]
         rows = rotations.transpose(1, 2).reshape(3 * batch, 3 * count)
-        places = (rows @ self.arms).view(batch, 3, -1).mT.contiguous() + self.root
-        return places[:, :count], places[:, count:]
+        return (rows @ self.arms).view(batch, 3, -1).mT.contiguous()
 
 
 def compose(local_rotations: Tensor, parents: tuple[int, ...]) -> Tensor:

@@ -11,24 +11,20 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .adam import minimise
 from .body_points import PointRig
+from .fit_cost import ENDS, SAYS, FitCost, FitSettings
+from .fit_kernel import cost_of
 from .footing import Footing
 from .geometry import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_sixd, sixd_to_matrix, swing
 from .pose_kernel import turned
-from .skeletons import JOINTS, LANDMARKS, PARENTS, POINT_LANDMARKS
+from .skeletons import PARENTS, POINT_LANDMARKS
 from .standing import SOLES
-
-_SAYS: Final = torch.tensor([0.25 if k <= 10 or 17 <= k <= 22 else 1.0 for k in range(len(LANDMARKS))])
-"""What a landmark says of the body: those of face and hands are many, close together and often guessed."""
 
 _UNSURE: Final = 0.2
 """Metres: a limb turns half way to a joint of this expected error."""
-
-_ENDS: Final = [JOINTS.index(name) for name in ("head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")]
 
 WINDOW: Final = 768
 """Frames solved at once."""
@@ -41,26 +37,6 @@ CHILD: Final = (-1, 4, 5, -1, 7, 8, -1, 10, 11, -1, -1, -1, 15, 16, 17, -1, 18, 
 
 _TURN_RATE, _SHIFT_RATE = 0.03, 0.01
 """First step lengths, in radians and in depths."""
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """Weights of the fit."""
-
-    iterations: int = 80
-    """Steps of Adam; 0 only makes the bone lengths constant."""
-    joints: float = 1.0
-    """Pull towards the lifted joints, over their expected errors."""
-    reprojection: float = 1.0
-    """Pull of the 2D landmarks."""
-    rotation: float = 0.3
-    """Pull towards the lifter's rotations."""
-    smoothness: float = 1.0
-    """Against acceleration."""
-    contact: float = 20.0
-    """Against motion of feet that stand in the picture."""
-    floor: float = 2.0
-    """Pull of standing feet to the floor, and of feet under the floor out of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,46 +158,28 @@ def _fit_window(
     start = aligned_rotations(rig, betas, lifted.joints, lifted.rotations, lifted.log_error)
     parents = torch.tensor(PARENTS[1:])
     local = torch.cat([start[:, :1], start[:, parents].mT @ start[:, 1:]], 1)
-    place = lifted.joints[:, 0]
-    depth = place[:, 2].clamp_min(0.3)
-    # An expected error of 3 cm weighs 1; nothing weighs more than three times that.
-    weight = (0.03 / lifted.log_error.exp()).clamp(0.02, 3.0)
-    trust = lifted.confidence.clamp(0, 1).square() * _SAYS
-    relative = lifted.joints - lifted.joints[:, :1]
-    stands = torch.minimum(lifted.standing[1:], lifted.standing[:-1])
-    dt2 = (fps / 30.0) ** 2  # accelerations are weighed as at 30 frames/s
-
+    cost = FitCost(
+        place=lifted.joints[:, 0],
+        relative=lifted.joints - lifted.joints[:, :1],
+        # An expected error of 3 cm weighs 1; nothing weighs more than three times that.
+        weight=(0.03 / lifted.log_error.exp()).clamp(0.02, 3.0),
+        ends=start[:, list(ENDS)],
+        seen=lifted.landmarks,
+        trust=lifted.confidence.clamp(0, 1).square() * SAYS,
+        stands=torch.minimum(lifted.standing[1:], lifted.standing[:-1]),
+        fps=fps,
+        settings=settings,
+        footing=footing,
+    )
     shaped = rig.shaped(betas)
 
     def loss_of(turn: Tensor, shift: Tensor) -> Tensor:
         rotations = turned(turn, local, rig.parents)
-        joints, landmarks = shaped.places(rotations)
-        # The shift is in units of depth: sideways and along the ray alike.
-        root = place + shift * depth[:, None]
-        joints, landmarks = joints - joints[:, :1], landmarks - joints[:, :1] + root[:, None]
-        data = ((joints - relative).norm(dim=-1) * weight).mean()
-        seen = landmarks[..., :2] / landmarks[..., 2:].clamp_min(0.1)
-        pixels = ((seen - lifted.landmarks) * depth[:, None, None]).norm(dim=-1)
-        reprojection = (F.smooth_l1_loss(pixels, torch.zeros_like(pixels), reduction="none", beta=0.02) * trust).mean()
-        drift = (shift[:, 2] * depth).square().mean()
-        loss: Tensor = settings.joints * data + 2.0 * settings.reprojection * reprojection
-        loss = loss + 0.1 * settings.rotation * turn.square().sum(-1).mean() + 0.05 * drift
-        # No bone holds head, hands and feet: what turns their parents must not turn them along.
-        ends = (rotations[:, _ENDS] - start[:, _ENDS]).square().sum((-1, -2)).mean()
-        loss = loss + 0.2 * settings.rotation * ends
-        if len(local) > 2:
-            bend = (joints + root[:, None]).diff(n=2, dim=0) * dt2
-            aside, deep = bend[..., :2].norm(dim=-1).mean(), bend[..., 2].abs().mean()
-            loss = loss + settings.smoothness * (2.0 * aside + deep)
-            slide = landmarks[:, list(SOLES)].diff(dim=0).norm(dim=-1) * (fps / 30.0)
-            loss = loss + settings.contact * (slide * stands).mean()
-        if footing is not None:
-            loss = loss + settings.floor * footing.cost(landmarks[:, list(SOLES)])
-        return loss
+        return cost_of(cost, shaped.from_root(rotations), rotations, turn, shift)
 
     start_values = torch.zeros(len(local), 24, 3), torch.zeros(len(local), 3)
     turn, shift = minimise(loss_of, start_values, (_TURN_RATE, _SHIFT_RATE), settings.iterations)
-    return local @ axis_angle_to_matrix(turn), place + shift * depth[:, None]
+    return local @ axis_angle_to_matrix(turn), cost.root(shift)
 
 
 def _check(lifted: Lifted, fps: float) -> None:

@@ -10,7 +10,8 @@ is between them takes seconds, and is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +27,22 @@ from .estimation import Estimation, estimate, frames_of, wanted
 from .generators.proxy import Proxy
 from .heights import UNTIL_PEOPLE, each, settings_with
 from .lifters.videopose3d import VideoPose3D
+from .mesh_ahead import MeshesAhead
 from .progress import Meter, Progress
 from .scene import on_one_floor
 from .sightings import Sighting, gather
 from .solve import Solver
 from .solve_preset import SolvePreset
-from .stages import find_suspects, write_fit, write_meshes, write_shape, write_streams, write_target, write_world
+from .stages import (
+    find_suspects,
+    meshes_from,
+    write_fit,
+    write_meshes,
+    write_shape,
+    write_streams,
+    write_target,
+    write_world,
+)
 from .take_format import STAGES
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
@@ -104,12 +115,15 @@ def reconstruct(
         if not _finished(writer):
             meter = Meter(report, cancelled)
             known = bool(writer.info.people)  # then an earlier job has told what it found
-            found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
+            with ThreadPoolExecutor(1) as pool:  # the networks come while the 2D stage's processes work
+                loading = pool.submit(_networks, preset)
+                found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
             writer.write_arrays(vars(surface))
             heights = each(settings.heights, preset, len(found.tracks))
-            _solve(writer, found, intrinsics, preset, heights, bool(settings.heights), layers, meter)
+            solvers = [loading.result().of_height(height) for height in heights]
+            _solve(writer, found, intrinsics, solvers, bool(settings.heights), layers, meter)
         store.clear()
         return writer.folder
 
@@ -123,36 +137,42 @@ def _solve(
     writer: TakeWriter,
     found: Estimation,
     intrinsics: Intrinsics,
-    preset: SolvePreset,
-    heights: tuple[float, ...],
+    begun: Sequence[Solver],
     given: bool,
     layers: Layers,
     meter: Meter,
 ) -> None:
     """Both streams, target pose, calibration and suspects of everyone."""
-    body, device = load_default_body(), choose_device(preset.device)
     threads = torch.get_num_threads()
-    # The fit is thousands of tiny operations: waking further threads for each costs more than they bring.
+    # The fit is thousands of tiny operations: waking further threads for each costs more than they bring. What can
+    # be done beside it has threads of its own.
     torch.set_num_threads(1)
-    networks = Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
     sightings = gather(found.store.frames(), found.tracks, found.indices, found.times)
-    begun = [networks.of_height(height) for height in heights]
     streams = [solver.look(one, intrinsics, meter.stage) for solver, one in zip(begun, sightings, strict=True)]
-    scene = on_one_floor(begun, streams, given, meter.stage)
+    placed = on_one_floor(begun, streams, given)
     if not writer.info.people:
-        tall = [solver.preset.height for solver in scene.solvers]
+        tall = [solver.preset.height for solver in placed.solvers]
         writer.set_people([_person(k, *one) for k, one in enumerate(zip(sightings, tall, strict=True))])
-    writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
-    write_world(writer, scene.world)
-    for k, (sighting, solver, solve) in enumerate(zip(sightings, scene.solvers, scene.solves, strict=True)):
-        write_streams(writer, k, sighting, solve)
-        write_shape(writer, k, solver, solve)
-        write_fit(writer, k, solve)
-        find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
+    wanted_from = [meshes_from(writer, k) for k in range(len(sightings))]
+    with MeshesAhead(list(zip(placed.solvers, placed.streams, strict=True)), wanted_from) as meshes:
+        solves = placed.targets(meter.stage)
+        writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
+        write_world(writer, placed.world)
+        for k, (sighting, solver, solve) in enumerate(zip(sightings, placed.solvers, solves, strict=True)):
+            write_streams(writer, k, sighting, solve)
+            write_shape(writer, k, solver, solve)
+            write_fit(writer, k, solve)
+            find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
+        for k, solve in enumerate(solves):
+            target = write_target(writer, k, solve, layers, meter)
+            write_meshes(writer, k, meshes.of(k), solve, target, meter)
     torch.set_num_threads(threads)
-    for k, (solver, solve) in enumerate(zip(scene.solvers, scene.solves, strict=True)):
-        target = write_target(writer, k, solve, layers, meter)
-        write_meshes(writer, k, solver, solve, target, meter)
+
+
+def _networks(preset: SolvePreset) -> Solver:
+    """What solves people of the preset's height. Raises WeightsMissing, WeightsCorrupt, as `choose_device`."""
+    body, device = load_default_body(), choose_device(preset.device)
+    return Solver(body, VideoPose3D(device=device), Proxy(device=device, body=body), preset)
 
 
 def _person(index: int, sighting: Sighting, height: float) -> PersonInfo:

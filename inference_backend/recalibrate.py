@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from .calibrate_rows import Calibrator
 from .errors import BadArgument, TakeCorrupt
+from .mesh_ahead import BATCH
 from .person_stack import PersonStack, Sources, hashes_of
 from .progress import Meter, Progress
-from .stages import BATCH
 from .take import Person, Take, open_take
 from .take_writer import TakeWriter
 from .targets.edits import Edits

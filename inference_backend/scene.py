@@ -19,19 +19,26 @@ from .world import World
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """The people of a clip, as solved."""
+class Placed:
+    """The people of a clip in one world, their target poses not yet looked for."""
 
     solvers: tuple[Solver, ...]
     """Of each person's height."""
-    solves: tuple[PersonSolve, ...]
-    """Streams and target poses."""
+    streams: tuple[Streams, ...]
+    """Both streams of each, at that height."""
+    footings: tuple[Footing, ...]
+    """What is under the feet of each."""
     world: World
     """Where they are."""
 
+    def targets(self, tick: Tick) -> tuple[PersonSolve, ...]:
+        """Streams and target poses."""
+        people = zip(self.solvers, self.streams, self.footings, strict=True)
+        return tuple(solver.target(streams, footing, tick) for solver, streams, footing in people)
 
-def on_one_floor(solvers: Sequence[Solver], streams: Sequence[Streams], given: bool, tick: Tick) -> Scene:
-    """The target poses of people who stand on one floor.
+
+def on_one_floor(solvers: Sequence[Solver], streams: Sequence[Streams], given: bool) -> Placed:
+    """People who stand on one floor.
 
     Args:
         solvers: of each person's height. streams: what they made.
@@ -40,17 +47,16 @@ def on_one_floor(solvers: Sequence[Solver], streams: Sequence[Streams], given: b
     """
     standers = [_stander(one, solver.preset.height, given) for one, solver in zip(streams, solvers, strict=True)]
     ground = find_ground(standers)
-    solvers, streams, solves = list(solvers), list(streams), []
+    solvers, streams, footings = list(solvers), list(streams), []
     for k, scale in enumerate(ground.scales):
         if scale != 1:
             solvers[k] = solvers[k].of_height(solvers[k].preset.height * scale)
             streams[k] = solvers[k].resized(streams[k], scale)
         streams[k] = solvers[k].upright(streams[k], ground.world.up_cam)
-        height, betas = solvers[k].preset.height, streams[k].betas
-        person = _stander(streams[k], height, given, with_cut=True)
-        footing = _footing(person, ground, ground.on_floor[k], solvers[k].sole_clearance(betas))
-        solves.append(solvers[k].target(streams[k], footing, tick))
-    return Scene(tuple(solvers), tuple(solves), ground.world)
+        person = _stander(streams[k], solvers[k].preset.height, given, with_cut=True)
+        clearance = solvers[k].sole_clearance(streams[k].betas)
+        footings.append(_footing(person, ground, ground.on_floor[k], clearance))
+    return Placed(tuple(solvers), tuple(streams), tuple(footings), ground.world)
 
 
 def on_known_floor(solver: Solver, streams: Streams, matrix: Array, tick: Tick) -> PersonSolve:

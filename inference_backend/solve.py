@@ -21,7 +21,8 @@ from .body_model import BodyModel
 from .body_points import PointRig
 from .camera import Intrinsics
 from .cut_bodies import CUT_ERROR, SEEN, Completed, complete, stand_in
-from .fit import FitSettings, Fitted, Lifted, fit
+from .fit import Fitted, Lifted, fit
+from .fit_cost import FitSettings
 from .footing import Footing
 from .generators import MeshEstimate, MeshGenerator, Observation, Silhouettes
 from .lifters import LiftedPose, Lifter
@@ -191,7 +192,7 @@ class Solver:
         world = None if seen.world is None else clock.to_grid(seen.world)
         return clock, Observation(clock.to_grid(seen.points), clock.to_grid(seen.confidence), world)
 
-    def mesh_vertices(self, solve: PersonSolve, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+    def mesh_vertices(self, solve: PersonSolve | Streams, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
         """Vertices (n, N, 3), joints (n, 24, 3) and translation (n, 3) of the mesh stream in frames [start, stop)."""
         rest_pelvis = self.body.rest(solve.betas[None])[1][0, 0]
         translation = solve.mesh.root[start:stop] - rest_pelvis

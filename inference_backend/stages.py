@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .calibrate_rows import Calibrator
 from .camera import Intrinsics
 from .geometry import matrix_to_axis_angle
+from .mesh_ahead import MeshBatch
 from .person_stack import PersonStack, Sources
 from .progress import Meter
 from .sightings import Sighting, joint_landmarks
@@ -22,9 +23,6 @@ from .take_writer import TakeWriter
 from .targets.edits import Edits
 from .targets.parameters import Layers
 from .world import World
-
-BATCH = 64
-"""Frames of vertices made at once. Another number may change the last bit of them."""
 
 Rows = Mapping[str, npt.NDArray[Any]]
 
@@ -85,25 +83,30 @@ def write_target(writer: TakeWriter, person: int, solve: PersonSolve, layers: La
     return rows
 
 
+def meshes_from(writer: TakeWriter, person: int) -> int:
+    """The first frame whose meshes are wanted by `write_meshes`."""
+    done = writer.info.people[person].done
+    return min(done.get("mesh", 0), done.get("calibrate", 0))
+
+
 def write_meshes(
-    writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve, target: Rows, meter: Meter
+    writer: TakeWriter, person: int, meshes: Iterable[MeshBatch], solve: PersonSolve, target: Rows, meter: Meter
 ) -> None:
     """The mesh stream's meshes (equation 3) and the calibrated ones (section 3.3), batch by batch.
 
-    While a batch is written and flushed, the next one is made.
+    While a batch is written and flushed, the next one is calibrated.
     """
     count = len(solve.target.joints)
     calibrator = Calibrator(writer.info.settings)
-    done = writer.info.people[person].done
     writing: Future[None] | None = None
     # Leaving the block waits for the batch that is being written, also where the job is cancelled.
     with ThreadPoolExecutor(1) as pool:
-        for start in range(min(done.get("mesh", 0), done.get("calibrate", 0)), count, BATCH):
-            made = _meshes(solver, solve, calibrator, target, start, min(start + BATCH, count))
+        for batch in meshes:
+            made = _meshes(batch, solve, calibrator, target)
             if writing is not None:
                 writing.result()
-                meter.stage("calibrate", start, count)
-            writing = pool.submit(_write_meshes, writer, person, start, made)
+                meter.stage("calibrate", batch.start, count)
+            writing = pool.submit(_write_meshes, writer, person, batch.start, made)
         if writing is not None:
             writing.result()
     meter.stage("calibrate", count, count)
@@ -111,21 +114,19 @@ def write_meshes(
         writer.finish(person, stage)
 
 
-def _meshes(
-    solver: Solver, solve: PersonSolve, calibrator: Calibrator, target: Rows, start: int, stop: int
-) -> dict[str, Rows]:
-    """The rows of both stages in frames [start, stop)."""
-    rows = slice(start, stop)
-    vertices, joints, translation = solver.mesh_vertices(solve, start, stop)
+def _meshes(batch: MeshBatch, solve: PersonSolve, calibrator: Calibrator, target: Rows) -> dict[str, Rows]:
+    """The rows of both stages in a batch's frames."""
+    rows = slice(batch.start, batch.stop)
     pose = solve.mesh.pose[rows]
+    wanted = {name: values[rows] for name, values in target.items()}
     return {
         "mesh": {
             "pose": matrix_to_axis_angle(pose).numpy(),
-            "translation": translation.numpy(),
-            "joints_hmr": joints.numpy(),
-            "vertices_hmr": vertices.numpy(),
+            "translation": batch.translation.numpy(),
+            "joints_hmr": batch.joints.numpy(),
+            "vertices_hmr": batch.vertices.numpy(),
         },
-        "calibrate": calibrator(vertices, joints, pose, {name: values[rows] for name, values in target.items()}),
+        "calibrate": calibrator(batch.vertices, batch.joints, pose, wanted),
     }
 
 

@@ -112,7 +112,7 @@ class Evaluator:
         masks = self._silhouettes(clip)
         with torch.enable_grad():
             streams = solver.streams(seen, masks, seconds, lambda *_: None)
-            solve = on_one_floor([solver], [streams], True, lambda *_: None).solves[0]
+            solve = on_one_floor([solver], [streams], True).targets(lambda *_: None)[0]
         true_joints, points = data.targets[clip][:, :24], data.targets[clip][:, 24:]
         rotations = data.rotations[clip]
         local = axis_angle_to_matrix(data.pose[clip])

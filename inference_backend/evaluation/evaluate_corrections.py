@@ -118,8 +118,8 @@ class _Clip:
     def solved(self, footage: Footage) -> tuple[SkeletonMotion, Array]:
         """The fitted skeleton in its world, and the world."""
         streams = self.solver.look(footage.rows(0, len(footage.seconds)), footage.camera, lambda *_: None)
-        scene = on_one_floor([self.solver], [streams], True, lambda *_: None)
-        target, world = scene.solves[0].target, scene.world.matrix
+        placed = on_one_floor([self.solver], [streams], True)
+        target, world = placed.targets(lambda *_: None)[0].target, placed.world.matrix
         pose = matrix_to_axis_angle(target.local_rotations)
         return SkeletonMotion.from_camera(target.root, pose, self.rest, world), world
 

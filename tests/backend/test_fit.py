@@ -12,7 +12,8 @@ from inference_backend import fit as module
 from inference_backend.adam import minimise
 from inference_backend.body import BodyModel, load_default_body
 from inference_backend.body_points import PointRig
-from inference_backend.fit import CHILD, FitSettings, Fitted, Lifted, aligned_rotations, fit, posed
+from inference_backend.fit import CHILD, Fitted, Lifted, aligned_rotations, fit, posed
+from inference_backend.fit_cost import FitSettings
 from inference_backend.footing import Footing
 from inference_backend.geometry import angle_between, axis_angle_to_matrix
 from inference_backend.skeletons import BONES, PARENTS, POINT_LANDMARKS, POINTS

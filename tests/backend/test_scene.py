@@ -18,11 +18,12 @@ from inference_backend.evaluation.footage import sole_heights
 from inference_backend.fit import Fitted, posed
 from inference_backend.generators import MeshEstimate, Observation, Silhouettes
 from inference_backend.lifters import Keypoints, LiftedPose
-from inference_backend.scene import Scene, on_one_floor
+from inference_backend.scene import on_one_floor
 from inference_backend.sightings import Sighting
 from inference_backend.skeletons import LANDMARKS
-from inference_backend.solve import Solver
+from inference_backend.solve import PersonSolve, Solver
 from inference_backend.solve_preset import FitPreset, SolvePreset
+from inference_backend.world import World
 
 FRAMES = 36
 CAMERA = Intrinsics(700.0, 700.0, 480.0, 270.0, 960, 540, "field")
@@ -90,9 +91,19 @@ def somebody(body: BodyModel, height: float, aside: float, preset: SolvePreset) 
     return Solver(body, knowing, knowing, preset), sighting
 
 
+@dataclass(frozen=True)
+class Scene:
+    """People on one floor, as solved."""
+
+    solvers: tuple[Solver, ...]
+    solves: tuple[PersonSolve, ...]
+    world: World
+
+
 def solved(people: list[tuple[Solver, Sighting]], given: bool = False) -> Scene:
     streams = [solver.look(sighting, CAMERA, lambda *_: None) for solver, sighting in people]
-    return on_one_floor([solver for solver, _ in people], streams, given, lambda *_: None)
+    placed = on_one_floor([solver for solver, _ in people], streams, given)
+    return Scene(placed.solvers, placed.targets(lambda *_: None), placed.world)
 
 
 def soles(body: BodyModel, scene: Scene) -> list[float]:
