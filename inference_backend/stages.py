@@ -158,5 +158,6 @@ def _write(writer: TakeWriter, person: int, stage: str, arrays: Rows) -> None:
     """A stage of small rows, from where it stands."""
     count, start = len(next(iter(arrays.values()))), writer.info.people[person].done.get(stage, 0)
     if start < count:
-        writer.write_rows(person, stage, start, {name: value[start:] for name, value in arrays.items()})
-    writer.finish(person, stage)
+        writer.write_rows(person, stage, start, {name: value[start:] for name, value in arrays.items()}, finish=True)
+    else:
+        writer.finish(person, stage)

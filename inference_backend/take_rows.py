@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .disk import replace_file, require_space, write_at, writing
+from .disk import at_once, replace_file, require_space, write_at, writing
 from .take import array_path, read_header
 from .take_format import ARRAYS, HASH_OF_STAGE, ArraySpec
 from .take_info import PersonInfo
@@ -43,8 +44,15 @@ def make_files(folder: Path, info: PersonInfo, names: Sequence[str], sizes: Size
         header = ARRAYS[name].header(shape)
         wanted[name] = header, len(header) + ARRAYS[name].nbytes(shape)
     require_space(folder, sum(size for _, size in wanted.values()))
-    for name, (header, size) in wanted.items():
-        replace_file(place_of(folder, ARRAYS[name], info.index), header, size)
+    at_once(
+        partial(replace_file, place_of(folder, ARRAYS[name], info.index), header, size)
+        for name, (header, size) in wanted.items()
+    )
+
+
+def write_parts(folder: Path, info: PersonInfo, start: int, rows: Mapping[str, NDArray[Any]], sizes: Sizes) -> None:
+    """Rows of several arrays, flushed, in no order."""
+    at_once(partial(write_part, folder, info, name, start, value, sizes) for name, value in rows.items())
 
 
 def write_part(folder: Path, info: PersonInfo, name: str, start: int, value: NDArray[Any], sizes: Sizes) -> None:

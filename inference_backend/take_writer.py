@@ -21,13 +21,14 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .disk import replace_file, writing
+from .disk import at_once, replace_file, writing
 from .folder_lock import FolderLock
 from .take import Take, open_take
 from .take_folder import LOCK_NAME, adopt, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
@@ -46,7 +47,7 @@ from .take_info import (
     settings_hash,
     to_json,
 )
-from .take_rows import checked_rows, make_files, place_of, write_part
+from .take_rows import checked_rows, make_files, place_of, write_part, write_parts
 
 
 class TakeWriter:
@@ -168,7 +169,9 @@ class TakeWriter:
             raise ValueError(f"wanted {least} to {info.frames} frames, found {frames}")
         self._commit_person(replace(info, frames=frames, last_frame=last_frame))
 
-    def write_rows(self, person: int, stage: str, start: int, rows: Mapping[str, ArrayLike]) -> None:
+    def write_rows(
+        self, person: int, stage: str, start: int, rows: Mapping[str, ArrayLike], *, finish: bool = False
+    ) -> None:
         """Write finished frames of a stage; when this returns they survive a power cut.
 
         Each call flushes a handful of files: hand over tens of frames at a time.
@@ -180,6 +183,7 @@ class TakeWriter:
                 stages, to make rows again.
             rows: (n, ...) arrays by name, all of this stage, of the table's shapes, of a type that its type can hold.
                 The first call of a stage decides which of them the take has; derived stages need their hash.
+            finish: these are the last ones, see `finish`.
         """
         info = self._person(person)
         done = info.done.get(stage, 0)
@@ -194,12 +198,16 @@ class TakeWriter:
         hashes = HASH_OF_STAGE.get(stage)
         if hashes and start < done:
             write_part(self.folder, info, hashes, start, np.zeros_like(values[hashes]), sizes)
-        # The hashes last: until then the rows count as not made.
-        for name in sorted(values, key=lambda name: name == hashes):
-            write_part(self.folder, info, name, start, values[name], sizes)
+        write_parts(self.folder, info, start, {k: v for k, v in values.items() if k != hashes}, sizes)
+        if hashes:  # last: until then the rows count as not made
+            write_part(self.folder, info, hashes, start, values[hashes], sizes)
         if end > done:
             arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
-            self._commit_person(replace(info, done={**info.done, stage: end}, arrays=arrays))
+            info = replace(info, done={**info.done, stage: end}, arrays=arrays)
+        if finish:
+            info = _finished(info, stage)
+        if info != self.info.people[person]:
+            self._commit_person(info)
 
     def invalidate(self, person: int, stage: str, start: int, stop: int) -> None:
         """Say that rows of a derived stage are to be made again: what they are made from changes."""
@@ -216,14 +224,15 @@ class TakeWriter:
     def write_arrays(self, values: Mapping[str, ArrayLike], person: int | None = None) -> None:
         """Write arrays that have no row a frame; `person` is their owner, or None for arrays of the take."""
         owner = None if person is None else self._person(person)
+        files = {}
         for name, value in values.items():
             spec = ARRAYS.get(name)
             if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
                 raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
             shape = spec.sized(0, *self.info.body.sizes)
-            replace_file(
-                place_of(self.folder, spec, person or 0), spec.header(shape) + spec.converted(value, shape).tobytes()
-            )
+            files[name] = spec.header(shape) + spec.converted(value, shape).tobytes()
+        places = {name: place_of(self.folder, ARRAYS[name], person or 0) for name in files}
+        at_once(partial(replace_file, places[name], data) for name, data in files.items())
         arrays = {*values, *(self.info.arrays if owner is None else owner.arrays)}
         listed = tuple(known for known in ARRAYS if known in arrays)
         if owner is None:
@@ -239,10 +248,7 @@ class TakeWriter:
 
     def finish(self, person: int, stage: str) -> None:
         """Say that everything of a stage is written. Its frames must all be done."""
-        info = self._person(person)
-        if info.done.get(stage, 0) != info.frames:
-            raise ValueError(f"person {person}, {stage}: {info.done.get(stage, 0)} of {info.frames} frames done")
-        self._commit_person(replace(info, finished=tuple(s for s in STAGES if s in {*info.finished, stage})))
+        self._commit_person(_finished(self._person(person), stage))
 
     def warn(self, text: str) -> None:
         """Keep a warning for whoever opens the take; once, however often a job is continued."""
@@ -262,3 +268,10 @@ class TakeWriter:
     def _commit(self, info: TakeInfo) -> None:
         replace_file(self.folder / JSON_NAME, to_json(info))
         self.info = info
+
+
+def _finished(info: PersonInfo, stage: str) -> PersonInfo:
+    """The person with a finished stage. Raises ValueError where frames of it are missing."""
+    if info.done.get(stage, 0) != info.frames:
+        raise ValueError(f"person {info.index}, {stage}: {info.done.get(stage, 0)} of {info.frames} frames done")
+    return replace(info, finished=tuple(s for s in STAGES if s in {*info.finished, stage}))
