@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .disk import at_once, replace_file, require_space, write_at, writing
 from .take import array_path, read_header
-from .take_format import ARRAYS, HASH_OF_STAGE, ArraySpec
+from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec
 from .take_info import PersonInfo
 
 Sizes = tuple[int, int, int]
@@ -60,6 +61,25 @@ def write_part(folder: Path, info: PersonInfo, name: str, start: int, value: NDA
     path = place_of(folder, ARRAYS[name], info.index)
     offset = read_header(path, ARRAYS[name], ARRAYS[name].sized(info.rows, *sizes))
     write_at(path, offset + start * value[0].nbytes, value.reshape(-1).view(np.uint8).data)
+
+
+def write_whole(folder: Path, values: Mapping[str, ArrayLike], person: int | None, sizes: Sizes) -> None:
+    """Arrays that have no row a frame, of a person or of the take. ValueError before any is written."""
+    files = {}
+    for name, value in values.items():
+        spec = ARRAYS.get(name)
+        if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
+            raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
+        shape = spec.sized(0, *sizes)
+        files[name] = spec.header(shape) + spec.converted(value, shape).tobytes()
+    at_once(partial(replace_file, place_of(folder, ARRAYS[name], person or 0), data) for name, data in files.items())
+
+
+def with_finished(info: PersonInfo, stage: str) -> PersonInfo:
+    """The person with a finished stage. Raises ValueError where frames of it are missing."""
+    if info.done.get(stage, 0) != info.frames:
+        raise ValueError(f"person {info.index}, {stage}: {info.done.get(stage, 0)} of {info.frames} frames done")
+    return replace(info, finished=tuple(s for s in STAGES if s in {*info.finished, stage}))
 
 
 def place_of(folder: Path, spec: ArraySpec, person: int) -> Path:

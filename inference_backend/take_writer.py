@@ -21,18 +21,17 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .disk import at_once, replace_file, writing
+from .disk import replace_file, writing
 from .folder_lock import FolderLock
 from .take import Take, open_take
 from .take_folder import LOCK_NAME, adopt, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
-from .take_format import ARRAYS, HASH_OF_STAGE, STAGES
+from .take_format import ARRAYS, HASH_OF_STAGE
 from .take_info import (
     FORMAT,
     JSON_NAME,
@@ -47,7 +46,7 @@ from .take_info import (
     settings_hash,
     to_json,
 )
-from .take_rows import checked_rows, make_files, place_of, write_part, write_parts
+from .take_rows import checked_rows, make_files, with_finished, write_part, write_parts, write_whole
 
 
 class TakeWriter:
@@ -205,7 +204,7 @@ class TakeWriter:
             arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
             info = replace(info, done={**info.done, stage: end}, arrays=arrays)
         if finish:
-            info = _finished(info, stage)
+            info = with_finished(info, stage)
         if info != self.info.people[person]:
             self._commit_person(info)
 
@@ -224,15 +223,7 @@ class TakeWriter:
     def write_arrays(self, values: Mapping[str, ArrayLike], person: int | None = None) -> None:
         """Write arrays that have no row a frame; `person` is their owner, or None for arrays of the take."""
         owner = None if person is None else self._person(person)
-        files = {}
-        for name, value in values.items():
-            spec = ARRAYS.get(name)
-            if spec is None or spec.per_frame or (spec.scope == "person") != (person is not None):
-                raise ValueError(f"no whole array {name!r} of {'the take' if person is None else 'a person'}")
-            shape = spec.sized(0, *self.info.body.sizes)
-            files[name] = spec.header(shape) + spec.converted(value, shape).tobytes()
-        places = {name: place_of(self.folder, ARRAYS[name], person or 0) for name in files}
-        at_once(partial(replace_file, places[name], data) for name, data in files.items())
+        write_whole(self.folder, values, person, self.info.body.sizes)
         arrays = {*values, *(self.info.arrays if owner is None else owner.arrays)}
         listed = tuple(known for known in ARRAYS if known in arrays)
         if owner is None:
@@ -248,7 +239,7 @@ class TakeWriter:
 
     def finish(self, person: int, stage: str) -> None:
         """Say that everything of a stage is written. Its frames must all be done."""
-        self._commit_person(_finished(self._person(person), stage))
+        self._commit_person(with_finished(self._person(person), stage))
 
     def warn(self, text: str) -> None:
         """Keep a warning for whoever opens the take; once, however often a job is continued."""
@@ -268,10 +259,3 @@ class TakeWriter:
     def _commit(self, info: TakeInfo) -> None:
         replace_file(self.folder / JSON_NAME, to_json(info))
         self.info = info
-
-
-def _finished(info: PersonInfo, stage: str) -> PersonInfo:
-    """The person with a finished stage. Raises ValueError where frames of it are missing."""
-    if info.done.get(stage, 0) != info.frames:
-        raise ValueError(f"person {info.index}, {stage}: {info.done.get(stage, 0)} of {info.frames} frames done")
-    return replace(info, finished=tuple(s for s in STAGES if s in {*info.finished, stage}))

@@ -19,6 +19,7 @@ COLUMNS = (
     ("BlazePose limbs", "BlazePose's world landmarks", "limbs"),
     ("lifter limbs", "lifter alone", "limbs"),
     ("lifter MPJPE", "lifter alone", "MPJPE"),
+    ("lifter PA", "lifter alone", "PA-MPJPE"),
     ("fitted MPJPE", "lifter, fitted", "MPJPE"),
     ("PC-HMR MPVE", "parallel PC-HMR", "MPVE"),
 )
@@ -38,7 +39,7 @@ def table(evaluation: Evaluation) -> str:
     named = sorted(set(evaluation.categories))
     categories = {c: torch.tensor([x == c for x in evaluation.categories]) for c in named}
     seen = evaluation.rows["BlazePose's world landmarks"]["2D"]
-    by_error = {f"{low} to {high}": (seen >= low) & (seen < high) for low, high in pairwise(ERRORS)}
+    by_error = {f"{low} to {high}": (seen >= low) & (seen < high) for low, high in (*pairwise(ERRORS), (0, 3))}
     for title, groups in (("stratum", evaluation.strata), ("category", categories), ("2D error, %", by_error)):
         heads = " | ".join(head for head, _, _ in COLUMNS)
         lines += ["", f"| {title} | frames | {heads} |", "|---|---|" + "---|" * len(COLUMNS)]
