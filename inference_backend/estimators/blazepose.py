@@ -3,7 +3,7 @@
 As the original pipeline does (Bazarevsky et al. 2020, section 2.1), a person's next region of interest (ROI) comes from
 this frame's alignment points, and the detector runs when someone is lost. Beyond it, several people are followed: the
 detector also runs every few frames, and who it finds that no track covers becomes a new track. Someone lost is looked
-for in the whole frame, and close to where they were.
+for in the whole frame, and close to where they were. Doubtful frames are looked at again (`second_look`).
 
 The landmarks are given out as the network makes them, without the original's optional smoothing: cleaning up is the
 target stack's work, which can be switched off. The two alignment points are filtered over time by the One Euro
@@ -13,23 +13,22 @@ gives steadier landmarks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..skeletons import LANDMARKS
 from ..tracking import associate, overlaps
-from . import Frame, FramePoses, PersonPose
+from . import Frame, FramePoses
 from .alignment_filter import AlignmentFilter
-from .blazepose_detector import FINE, FINE_STEP, LARGE, PoseDetector, Roi, parts
+from .blazepose_detector import PoseDetector, Roi
 from .blazepose_landmarks import LandmarkModel, PoseLandmarks
-
-LOST_WINDOW: Final = 1.6
-"""Side of the window in which someone lost is looked for, relative to their last ROI's."""
+from .blazepose_search import candidates
+from .followed import Followed, landmarks_box, person_pose, same_place
+from .second_look import SecondLook, within
 
 SETTLED: Final = 0.99
 """Presence of somebody new below which they are looked at again: of a body that the picture's edge cuts, the detector
@@ -55,25 +54,10 @@ class BlazePoseSettings:
     """A new track needs this presence at first sight. People have 0.95 and more, table legs 0.5 to 0.86."""
     max_people: int = 8
     """Follow at most so many people, the detector's best first."""
+    second_look: bool = True
+    """Look at doubtful frames again; the original does not."""
     same_person: float = 0.6
     """Two tracks whose boxes overlap by more than this follow the same person: the younger one ends."""
-
-
-@dataclass
-class _Followed:
-    """A person being followed."""
-
-    person: int
-    roi: Roi
-    box: npt.NDArray[np.float32]
-    filter: AlignmentFilter
-    missing: int = 0  # decoded frames since the person was last seen
-    gap: int = 1  # frames since the filter's last value
-
-
-def landmarks_box(landmarks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """(4,) x0, y0, x1, y1 around landmarks (K, ≥2)."""
-    return np.concatenate([landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)]).astype(np.float32)
 
 
 class BlazePose:
@@ -90,8 +74,13 @@ class BlazePose:
     def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePoses]:
         """Follow everyone through consecutive frames; each call starts with a detection and person number 0."""
         run = self.run()
+        waiting: list[FramePoses] = []
         for index, image in frames:
-            yield run.step(index, image)
+            waiting.append(run.step(index, image))
+            if not run.undecided:
+                yield from run.decided(waiting)
+                waiting = []
+        yield from run.decided(waiting)
 
     def run(self, position: int = 0) -> Run:
         """A new stream from the clip's frame `position` on; several may be open, and share the networks only."""
@@ -107,14 +96,57 @@ class Run:
         self._detector = detector
         self._model = model
         self._settings = settings
-        self._followed: list[_Followed] = []
+        self._followed: list[Followed] = []
         self._next_person = 0
         self._since_detection = settings.detect_every  # the first frame is due
         self._fresh = True
         self._position = position
+        self._seconds: dict[int, SecondLook] = {}
+        self._newcomers = True
+
+    @property
+    def following(self) -> bool:
+        """Whether anybody is followed, or lost and looked for."""
+        return bool(self._followed)
+
+    def leave(self, found: FramePoses) -> None:
+        """Go on with nobody but those whom another run does not see like this in the same frame.
+
+        That is, whom it does not see at all, and people known for sure whom it sees in another pose. Whoever is lost
+        when this is first called is not looked for any more.
+        """
+        left = [one for one in self._followed if found.decoded and not (self._newcomers and one.missing)]
+        self._newcomers = False
+        if left and found.people:
+            pairs = associate(np.stack([one.box for one in left]), np.stack([one.box for one in found.people]))
+            taken = {i for i, j in pairs if not left[i].differs(found.people[j])}
+            left = [one for i, one in enumerate(left) if i not in taken]
+        self._followed = left
+
+    @property
+    def undecided(self) -> bool:
+        """Whether frames that were given out may yet change."""
+        return any(second.chain is not None for second in self._seconds.values())
+
+    def decided(self, frames: Iterable[FramePoses]) -> list[FramePoses]:
+        """Frames that `step` gave out, as they are after all. Ends what is undecided."""
+        for second in self._seconds.values():
+            second.decide()
+        out = []
+        for frame in frames:
+            better = {n: second.decided.pop(frame.index, None) for n, second in self._seconds.items()}
+            people = (
+                person_pose(one.person, pose) if (pose := better.get(one.person)) else one for one in frame.people
+            )
+            out.append(replace(frame, people=tuple(people)))
+        followed = {one.person for one in self._followed}
+        self._seconds = {number: second for number, second in self._seconds.items() if number in followed}
+        for second in self._seconds.values():
+            second.decided.clear()  # of frames that were decided earlier
+        return out
 
     def step(self, index: int, image: npt.NDArray[np.uint8] | None) -> FramePoses:
-        """Everyone in the next frame. An undecodable one (None) changes nothing but the time."""
+        """Everyone in the next frame, at first sight (see `decided`). None, undecodable, changes the time only."""
         due = self._since_detection >= self._settings.detect_every
         self._since_detection += 1
         with_mask = self._position % self._settings.mask_every == 0
@@ -124,29 +156,46 @@ class Run:
                 one.gap += 1
             return FramePoses(index, False, ())
         poses: dict[int, PoseLandmarks] = {}
-        for one in self._followed:
-            if one.missing == 0 and (pose := self._model(image, one.roi, with_mask)) is not None:
-                self._saw(one, pose, poses)
+        expected = [one for one in self._followed if one.missing == 0]
+        first = {one.person: self._model(image, one.roi, with_mask) for one in expected}
+        for one in expected:
+            others = [pose for number, pose in first.items() if number != one.person and pose is not None]
+            self._look(index, image, one, first[one.person], others, poses, with_mask)
         self._drop_doubles(poses)
         everyone = bool(self._followed) and len(poses) == len(self._followed)
-        if due or not everyone:
-            self._detect(image, poses, with_mask, search=due)
+        if (due and self._newcomers) or not everyone:
+            self._detect(index, image, poses, with_mask, search=due)
             self._fresh = False
             self._since_detection = 1 if due else self._since_detection
         for one in self._followed:
             if one.person not in poses:
                 one.missing += 1
                 one.gap += 1
+                one.second.lost()
         self._followed = [one for one in self._followed if one.missing <= self._settings.patience]
-        return FramePoses(index, True, tuple(_person(number, poses[number]) for number in sorted(poses)))
+        return FramePoses(index, True, tuple(person_pose(number, poses[number]) for number in sorted(poses)))
 
-    def _saw(self, one: _Followed, pose: PoseLandmarks, poses: dict[int, PoseLandmarks]) -> None:
-        """Note where a person is, and where to look next."""
-        center, rim = one.filter(pose.alignment, one.gap)
-        one.roi = Roi.from_points(center, rim, pose.presence)
-        one.box = landmarks_box(pose.landmarks)
-        one.missing, one.gap = 0, 1
-        poses[one.person] = pose
+    def _look(
+        self, index: int, image: npt.NDArray[np.uint8], one: Followed, pose: PoseLandmarks | None,
+        others: list[PoseLandmarks], poses: dict[int, PoseLandmarks], with_mask: bool,
+    ) -> None:  # fmt: skip
+        """Take the pose that the model gives for where a person is expected, or what a second look makes of it."""
+
+        def look(roi: Roi) -> PoseLandmarks | None:
+            again = self._model(image, roi, with_mask)
+            if again is None or any(same_place(again.next_roi, other.next_roi) for other in others):
+                return None
+            return again
+
+        if self._settings.second_look:
+            self._seconds[one.person] = one.second
+            cut = not within(one.landmarks if pose is None else pose.landmarks, image.shape[1], image.shape[0])
+            pose, jumped = one.second.see(index, look, one.roi, pose, self._settings.start_presence, cut=cut)
+            if jumped:
+                one.filter = AlignmentFilter()
+        if pose is not None:
+            one.saw(pose)
+            poses[one.person] = pose
 
     def _drop_doubles(self, poses: dict[int, PoseLandmarks]) -> None:
         """End the younger of two tracks that have come to follow the same person."""
@@ -159,25 +208,6 @@ class Run:
                 self._followed.remove(seen[younger])
                 del poses[seen[younger].person]
 
-    def _candidates(self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], search: bool) -> Iterator[Roi]:
-        """Where people may be: in the frame, where someone was lost, and closer as long as all who are found are small.
-
-        Within each of these the best come first. `poses` grows between them.
-        """
-        found = self._detector.detect(image)
-        for one in self._followed:
-            if one.person not in poses:
-                around = Roi(one.roi.cx, one.roi.cy, LOST_WINDOW * one.roi.size, 0.0)
-                found += self._detector.detect(image, around)
-        yield from _best_first(found)
-        height, width = image.shape[:2]
-        if search and not _somebody_large(image, poses):
-            yield from _best_first([roi for part in parts(width, height) for roi in self._detector.detect(image, part)])
-            # Whom a run does not find at its start is lost for all of it.
-            if self._fresh and poses and not _somebody_large(image, poses):
-                closer = parts(width, height, FINE, FINE_STEP)
-                yield from _best_first([roi for part in closer for roi in self._detector.detect(image, part)])
-
     def _settled(self, image: npt.NDArray[np.uint8], pose: PoseLandmarks, with_mask: bool) -> PoseLandmarks:
         """Somebody new, looked at again where they are now known to be."""
         for _ in range(SETTLING):
@@ -188,13 +218,14 @@ class Run:
         return pose
 
     def _detect(
-        self, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], with_mask: bool, search: bool
+        self, index: int, image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks], with_mask: bool, search: bool
     ) -> None:
         """Find the lost again, and people who are new."""
-        for roi in self._candidates(image, poses, search):
+        lost_at = [one.roi for one in self._followed if one.person not in poses]
+        for roi in candidates(self._detector, image, poses, lost_at, parted=search, fine=self._fresh):
             if len(poses) >= self._settings.max_people:
                 break
-            if any(_same_place(roi, pose.next_roi) for pose in poses.values()):
+            if any(same_place(roi, pose.next_roi) for pose in poses.values()):
                 continue
             pose = self._model(image, roi, with_mask)
             if pose is None or pose.presence < self._settings.start_presence:
@@ -210,36 +241,11 @@ class Run:
             if pairs:
                 one = lost[pairs[0][0]]
                 one.filter = AlignmentFilter()
+            elif not self._newcomers:
+                continue
             else:
-                one = _Followed(self._next_person, roi, box, AlignmentFilter())
+                one = Followed(self._next_person, roi, pose.landmarks, AlignmentFilter())
                 self._next_person += 1
                 self._followed.append(one)
-            self._saw(one, pose, poses)
-
-
-def _same_place(a: Roi, b: Roi) -> bool:
-    """Whether two ROIs are of the same body: like in size, and centres within a sixth of it."""
-    larger, smaller = max(a.size, b.size), min(a.size, b.size)
-    return math.hypot(a.cx - b.cx, a.cy - b.cy) < larger / 6 and smaller > 0.6 * larger
-
-
-def _best_first(found: list[Roi]) -> list[Roi]:
-    return sorted(found, key=lambda roi: -roi.score)
-
-
-def _somebody_large(image: npt.NDArray[np.uint8], poses: dict[int, PoseLandmarks]) -> bool:
-    return any(pose.next_roi.size > LARGE * min(image.shape[:2]) for pose in poses.values())
-
-
-def _person(number: int, pose: PoseLandmarks) -> PersonPose:
-    """The estimators' common form of a pose."""
-    return PersonPose(
-        person=number,
-        keypoints=np.concatenate([pose.landmarks[:, :2], pose.visibility[:, None]], axis=1),
-        box=landmarks_box(pose.landmarks),
-        presence=pose.presence,
-        depth=pose.landmarks[:, 2].copy(),
-        world=pose.world,
-        mask=pose.mask,
-        mask_square=np.array([pose.roi.cx, pose.roi.cy, pose.roi.size, pose.roi.angle], np.float32),
-    )
+            one.roi = pose.roi
+            self._look(index, image, one, pose, list(poses.values()), poses, with_mask)

@@ -25,7 +25,7 @@ import cv2
 from ..errors import KINDS, BackendError, Internal, OutOfMemory
 from . import FramePoses
 from .blazepose import BlazePose, BlazePoseSettings
-from .blazepose_runs import Block, FrameSource, RunJoiner, RunPoses, block_poses, plan_blocks
+from .blazepose_runs import RUN_FRAMES, Block, FrameSource, RunJoiner, RunPoses, block_poses, plan_blocks
 
 CLIP_SETTINGS: Final = BlazePoseSettings(mask_every=15)
 """How people are followed in clips: a body's shape needs a few masks only."""
@@ -51,7 +51,7 @@ def estimate_clip(
         workers: processes; 1 does the work in this one. The result is the same for any number.
         start: position to go on from, a multiple of `RUN_FRAMES` or the clip's end.
         before: the frames before `start`, as found earlier. All of them: else the numbers of people who left are
-            given again.
+            given again. The last run of them is done once more, for the people with whom it goes on.
 
     Raises:
         WeightsMissing, WeightsCorrupt: the models are not installed.
@@ -63,8 +63,9 @@ def estimate_clip(
         raise ValueError(f"start must be >= 0 and workers >= 1, found {start} and {workers}")
     if start >= count:
         return
-    joiner = RunJoiner(settings.patience, before)
     blocks = plan_blocks(start, count, workers)
+    last = next(_here(source, [Block(start - RUN_FRAMES, start)], settings), None) if start else None
+    joiner = RunJoiner(settings.patience, before, last)
     alone = workers == 1 or len(blocks) == 1
     runs = _here(source, blocks, settings) if alone else _parallel(source, blocks, workers, settings)
     with contextlib.closing(runs):

@@ -149,7 +149,7 @@ def test_somebody_large_keeps_from_looking_closer(monkeypatch, large, looks):
             self.windows += window is not None
             return super().detect(image, window)
 
-    monkeypatch.setattr("inference_backend.estimators.blazepose.LARGE", large)
+    monkeypatch.setattr("inference_backend.estimators.blazepose_search.LARGE", large)
     run = Run(detector := Logging(), Model(), BlazePoseSettings())
     assert numbers([run.step(0, frame((100, 200)))]) == [[0]]
     assert (detector.windows > 0) is looks
@@ -271,3 +271,95 @@ def test_poses_are_renumbered_without_losing_anything():
     (first, *_) = RunJoiner(24, before).join(run)
     assert [one.person for one in first.people] == [4, 5]
     assert np.array_equal(first.people[0].keypoints, run.frames[0].people[1].keypoints)
+
+
+class Shy(Detector):
+    """Finds nobody whose presence is low."""
+
+    def detect(self, image, window=None):
+        sure = [(x, y) for x, y, presence in standing(image) if presence > 0.95]
+        return [roi for roi in super().detect(image, window) if (roi.cx, roi.cy) in sure]
+
+
+@dataclass
+class ShyPose(Pose):
+    """`BlazePose` with a detector that misses people."""
+
+    def run(self, position=0):
+        return Run(Shy(), Model(), self.settings, position)
+
+
+def dim(count, low, high):
+    """Two people walking; the second is hard to find from frame `low` to `high` - 1."""
+
+    def picture(k):
+        image = frame((100 + 2 * k, 100), (700 - 2 * k, 300))
+        if low <= k < high:
+            image[0, 1, 2] = 235
+        return image
+
+    return lambda start, stop: iter([(k + 1000, picture(k)) for k in range(start, min(stop, count))])
+
+
+def shyly(source, blocks, before=(), last=None):
+    joiner, poser = RunJoiner(24, before, last), ShyPose(BlazePoseSettings())
+    return [pose for block in blocks for run in block_poses(source, block, poser) for pose in joiner.join(run)]
+
+
+def test_a_run_goes_on_with_whom_the_next_one_does_not_find():
+    source = dim(150, 50, 85)
+    whole = shyly(source, [Block(0, 150)])
+    assert numbers(whole) == [[0, 1]] * 150
+    same(shyly(source, plan_blocks(0, 150, 2)), whole)
+    same(shyly(source, plan_blocks(0, 150, 5)), whole)
+    runs = list(block_poses(source, Block(30, 90), ShyPose(BlazePoseSettings())))
+    assert [len(run.after) for run in runs] == [30, 0]
+    assert all(len(frame.people) == 1 for frame in runs[0].after)
+
+
+def test_a_run_goes_on_for_one_run_only():
+    whole = shyly(dim(150, 50, 150), [Block(0, 150)])
+    assert numbers(whole) == [[0, 1]] * 90 + [[0]] * 60
+
+
+def test_what_a_run_goes_on_with_is_there_again_when_a_job_goes_on():
+    source = dim(150, 50, 85)
+    whole = shyly(source, [Block(0, 150)])
+    last = next(block_poses(source, Block(30, 60), ShyPose(BlazePoseSettings())))
+    same(whole[:60] + shyly(source, [Block(60, 150)], before=whole[:60], last=last), whole)
+    assert numbers(shyly(source, [Block(60, 150)], before=whole[:60]))[0] == [0]
+
+
+class Mistaken(Shy):
+    """Finds people who are hard to find, but the model first sees them in another pose."""
+
+    def detect(self, image, window=None):
+        return [Roi(roi.cx, roi.cy, roi.size, 0.1, 0.9) for roi in Detector.detect(self, image, window)]
+
+
+class Turning(Model):
+    """Sees bodies shifted in regions that are turned as `Mistaken` turns them, and goes on like that."""
+
+    def __call__(self, image, roi, with_mask=True):
+        pose = super().__call__(image, roi, with_mask)
+        if pose is None or abs(roi.angle - 0.1) > 0.02 or image[0, 1, 2] == 255:
+            return pose
+        points = pose.alignment.copy()
+        points[1] = points[0] + HEIGHT / 2 * np.array([np.sin(0.1), -np.cos(0.1)])
+        return replace(pose, landmarks=pose.landmarks + np.float32(20), alignment=points)
+
+
+def test_a_run_goes_on_with_whom_the_next_one_sees_in_another_pose():
+    @dataclass
+    class MistakenPose(Pose):
+        def run(self, position=0):
+            return Run(Mistaken(), Turning(), self.settings, position)
+
+    source = dim(90, 50, 75)
+    poser, joiner = MistakenPose(BlazePoseSettings(start_presence=0.5)), RunJoiner(24)
+    runs = list(block_poses(source, Block(0, 90), poser))
+    assert [len(run.after) for run in runs] == [0, 75 - 60 + 1, 0]
+    frames = [pose for run in runs for pose in joiner.join(run)]
+    assert numbers(frames) == [[0, 1]] * 90
+    places = [frame.people[1].keypoints[16, 0] - (700 - 2 * k) for k, frame in enumerate(frames)]
+    assert max(map(abs, places)) < 3  # frames name places by fours; the other pose is 20 px away
