@@ -31,6 +31,7 @@ from .render_views import (
     moved,
     write_text,
 )
+from .suspect_threshold import SUSPECT_THRESHOLD
 from .take import Person, Take
 from .video import Frame, VideoSource, read
 from .video_writer import Mp4Writer
@@ -41,7 +42,6 @@ VIEWS: Final = ("camera", "front", "side")
 _TALLEST, _LOWEST = 720, 480
 """Pixels of a view: large footage is shrunk to the one, small footage grown to the other."""
 _WORLD_ASPECT = 3 / 4
-_SUSPECT = 0.5
 _NO_PICTURE = 128
 
 
@@ -65,7 +65,7 @@ class _Cast:
                     Figure(
                         vertices=np.array(person.array("vertices")[row]),
                         joints=np.array(person.array("joints_target")[row]),
-                        suspect=suspect[row] >= _SUSPECT if row < len(suspect) else np.zeros(24, bool),
+                        suspect=suspect[row] >= SUSPECT_THRESHOLD if row < len(suspect) else np.zeros(24, bool),
                         colour=PALETTE[person.info.index % len(PALETTE)],
                     )
                 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .preset_options import Option, flag, number, options_of, sections_of, whole, word
+from .suspect_threshold import SUSPECT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class TrajectoryPreset:
 class SuspectsPreset:
     """Which joints are listed as likely wrong."""
 
-    threshold: float = number(0.5, 0, 1, "score from which a joint is listed", changes_result=False)
+    threshold: float = number(SUSPECT_THRESHOLD, 0, 1, "score from which a joint is listed", changes_result=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Suspect scores: how likely each joint of each frame is wrong, and why, so that an artist fixes those and not all.
 
-Six signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value, so that no outlier and no
-statistic of the clip is needed), and a logistic model of the six says how likely the joint is more than 120 mm off.
-A frame's score needs the frame and three on either side, no more: a clip can be done in chunks that overlap by
-`CONTEXT`, provided that the bones' lengths are given. Numpy only.
+Seven signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value), and a logistic model of
+them says how likely the joint is wrong: more than 120 mm off, or thrown out of its place for some frames. Six of the
+signs are the causes that an artist is told. The seventh, the leap, tells of mistakes whose edges alone are odd; it is
+told as jerk. The six look at a frame and `CONTEXT` on either side, the leap at little more than a second.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .skeletons import BONES, JOINTS
+from .suspect_leaps import leaps
 
 Float = NDArray[np.floating]
 
 CONTEXT: Final = 3
-"""Frames before and after a frame that its score looks at."""
+"""Frames before and after a frame that its causes look at."""
 
 CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
-"""The signs of a mistake, in the order of the last axis of `SuspectReport.causes`."""
+"""What an artist is told, in the order of the last axis of `SuspectReport.causes`."""
+
+SIGNS: Final = (*CAUSES, "leap")
+"""The signs of a mistake: what the model weighs, in its order."""
+
+_LEAP_POWER: Final = 4
+"""The leap is squeezed more steeply than the others: half a leap is common, and a whole one almost never right."""
 
 _SHORTEST_BONE: Final = 0.01
 """Metres. Changes of a shorter bone are a fraction of this, so that a skeleton with joints on one place has a score."""
@@ -39,25 +46,28 @@ class CauseHalves:
     """Distance to the detection in the picture, times its visibility, in heights of the body in the picture."""
     bone_length: float = 0.1
     """Change of the length of a bone that meets at the joint, as a fraction of the length."""
-    jerk: float = 180.0
+    jerk: float = 1000.0
     """Third derivative of the joint's place relative to the pelvis, body heights per second³."""
     visibility: float = 0.5
     """Visibility; here less scores more: 0 scores 1, and twice this value scores 0."""
     lifter_error: float = 0.06
     """What the lifter expects its error to be, in body heights."""
+    leap: float = 0.6
+    """Clearness of the lifted joint's leap (`suspect_leaps`), or of the fitted one's where that is clearer: the fit
+    blurs what a detector's mistake makes of the lifted joints."""
 
     def __post_init__(self) -> None:
-        for name in CAUSES:
+        for name in SIGNS:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, want a number above 0")
 
 
 @dataclass(frozen=True)
 class SuspectModel:
-    """A logistic model: the score is 1 / (1 + exp(-(intercept + Σ weight · cause)))."""
+    """A logistic model: the score is 1 / (1 + exp(-(intercept + Σ weight · sign)))."""
 
     intercept: float
-    """What is left when no cause speaks."""
+    """What is left when no sign speaks."""
     streams_disagree: float
     """Weight of the cause; all weights are ≥ 0, so that a sign never makes a joint less suspect."""
     reprojection: float
@@ -70,24 +80,29 @@ class SuspectModel:
     """Weight of the cause."""
     lifter_error: float
     """Weight of the cause."""
+    leap: float
+    """Weight of the leap."""
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """(6,) in the order of `CAUSES`."""
-        return np.array([getattr(self, name) for name in CAUSES])
+        """(7,) in the order of `SIGNS`."""
+        return np.array([getattr(self, name) for name in SIGNS])
 
 
 MODEL: Final = SuspectModel(
-    intercept=-6.216,
-    streams_disagree=1.163,
-    reprojection=1.247,
-    bone_length=0.658,
-    jerk=0.388,
-    visibility=0.957,
-    lifter_error=7.765,
+    intercept=-6.404,
+    streams_disagree=0.596,
+    reprojection=0.985,
+    bone_length=0.526,
+    jerk=0.000,
+    visibility=0.618,
+    lifter_error=9.598,
+    leap=3.612,
 )
-"""Chosen so that a joint with every cause at one half scores one half. `evaluation.evaluate_suspects --fit` prints this
-table as fitted to rendered clips."""
+"""Fitted by `evaluate suspects --fit PREDICTIONS --planted rendered_train.npz`, which prints this table. PREDICTIONS:
+what both streams say of the last 120 clips of rendered_train.npz, which the lifter's training holds back, by `evaluate
+predict --rendered`; the leap: mistakes planted in clips of training subjects. Jerk tells nothing that the lifter's own
+error does not; it stays as what an artist is told."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,7 @@ class SuspectReport:
     """How likely each joint is wrong, and why."""
 
     score: NDArray[np.float32]
-    """(F, 24) 0-1, how likely the joint is more than 120 mm off."""
+    """(F, 24) 0-1, how likely the joint is more than 120 mm off, or thrown out of its place."""
     causes: NDArray[np.uint8]
     """(F, 24, 6) 0-255, how strong each of `CAUSES` is; 128 is one half."""
 
@@ -142,13 +157,16 @@ def suspects(
     Raises:
         ValueError: an array of another shape or with values that are not finite, a height or fps that is not above 0.
     """
-    causes = cause_scores(inputs, body_height, fps, halves or CauseHalves())
-    score = logistic(causes @ model.weights + model.intercept)
+    signs = sign_scores(inputs, body_height, fps, halves or CauseHalves())
+    score = logistic(signs @ model.weights + model.intercept)
+    causes = signs[..., : len(CAUSES)]
+    jumps = CAUSES.index("jerk")
+    np.maximum(causes[..., jumps], signs[..., SIGNS.index("leap")], out=causes[..., jumps])
     return SuspectReport(score.astype(np.float32), np.rint(255 * causes).astype(np.uint8))
 
 
-def cause_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: CauseHalves) -> NDArray[np.float64]:
-    """The features of the model, (F, 24, 6) from 0 to 1 in the order of `CAUSES`. Raises as `suspects`."""
+def sign_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: CauseHalves) -> NDArray[np.float64]:
+    """The features of the model, (F, 24, 7) from 0 to 1 in the order of `SIGNS`. Raises as `suspects`."""
     _check(inputs, body_height, fps)
     lifted = (inputs.joints_lifted - inputs.joints_lifted[:, :1]).astype(np.float64)
     hmr = (inputs.joints_hmr - inputs.joints_hmr[:, :1]).astype(np.float64)
@@ -161,7 +179,12 @@ def cause_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: 
     }
     scores = {name: value / (value + getattr(halves, name)) for name, value in signs.items()}
     scores["visibility"] = np.clip(1 - inputs.visibility.astype(np.float64) / (2 * halves.visibility), 0, 1)
-    return np.stack([scores[name] for name in CAUSES], -1)
+    clearness = leaps(inputs.joints_lifted, body_height, fps)
+    if inputs.joints_fitted is not None:
+        clearness = np.maximum(clearness, leaps(inputs.joints_fitted, body_height, fps))
+    steep = clearness**_LEAP_POWER
+    scores["leap"] = steep / (steep + halves.leap**_LEAP_POWER)
+    return np.stack([scores[name] for name in SIGNS], -1)
 
 
 def jerk(joints: Float, fps: float) -> NDArray[np.float64]:

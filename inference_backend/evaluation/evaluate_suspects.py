@@ -1,19 +1,18 @@
-"""Do suspect scores find the joints that are wrong? And the fit of the logistic model that makes them.
+"""Do suspect scores find the joints that are wrong? And the fit of the causes' weights, to predictions of other clips.
 
-    python -m inference_backend.evaluation.evaluate_suspects TEST.npz                  # judge the model
-    python -m inference_backend.evaluation.evaluate_suspects TEST.npz --fit TRAIN.npz  # fit a model, and judge that
+    python -m inference_backend evaluate suspects                                          # judge the model
+    python -m inference_backend evaluate suspects --fit TRAIN.npz --planted RENDERED.npz   # fit a model, and judge that
 
 A joint is wrong where it is more than 120 mm off, the pelvis of estimate and truth on one place. "Overall" compares all
 joints of all frames, and so rewards knowing that hands are worse than hips; "within each joint" is the mean over the
-joints of what tells a joint's bad frames from its good ones. The pelvis is left out.
+joints of what tells a joint's bad frames from its good ones. The pelvis is left out. What fits the leap's weight:
+`fit_leaps.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
-import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -25,9 +24,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ..errors import BackendError, BadArgument
+from ..errors import BadArgument
 from ..skeletons import JOINTS
-from ..suspects import CAUSES, MODEL, CauseHalves, SuspectInputs, SuspectModel, cause_scores, logistic
+from ..suspect_threshold import SUSPECT_THRESHOLD
+from ..suspects import CAUSES, MODEL, SIGNS, CauseHalves, SuspectInputs, SuspectModel, logistic, sign_scores
+from . import fit_leaps
 from .metrics import auroc
 
 Float = NDArray[np.floating]
@@ -88,10 +89,10 @@ class SuspectEvaluation:
     """Joints that are sometimes wrong and sometimes right, of 23."""
     score: Discrimination
     """Of the suspect score."""
-    causes: dict[str, Discrimination]
-    """Of each of `CAUSES` alone."""
+    signs: dict[str, Discrimination]
+    """Of each of `SIGNS` alone."""
     listed: float
-    """Share of the joints that score at least one half."""
+    """Share of the joints that score at least `SUSPECT_THRESHOLD`."""
     precision: float
     """Share of the listed that are wrong; NaN where none is listed."""
     recall: float
@@ -137,9 +138,9 @@ def joint_errors(predictions: Predictions) -> NDArray[np.float64]:
     return errors
 
 
-def clip_causes(predictions: Predictions, fps: float) -> NDArray[np.float64]:
-    """`suspects.cause_scores` of each clip by itself. Shape: (F, 24, 6)."""
-    p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(CAUSES)))
+def clip_signs(predictions: Predictions, fps: float) -> NDArray[np.float64]:
+    """`suspects.sign_scores` of each clip by itself. Shape: (F, 24, 7)."""
+    p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(SIGNS)))
     for clip in np.unique(p.clip):
         rows = p.clip == clip
         fitted = None if p.joints_fitted is None else p.joints_fitted[rows]
@@ -151,23 +152,23 @@ def clip_causes(predictions: Predictions, fps: float) -> NDArray[np.float64]:
             reprojection=p.reprojection[rows],
             visibility=p.visibility[rows],
         )
-        out[rows] = cause_scores(inputs, float(p.height[rows][0]), fps, CauseHalves())
+        out[rows] = sign_scores(inputs, float(p.height[rows][0]), fps, CauseHalves())
     return out
 
 
 def evaluate(predictions: Predictions, fps: float = RENDERED_FPS, model: SuspectModel = MODEL) -> SuspectEvaluation:
     """Judge the scores on frames whose truth is known."""
-    causes = clip_causes(predictions, fps)[:, 1:]
+    signs = clip_signs(predictions, fps)[:, 1:]
     wrong = joint_errors(predictions)[:, 1:] > WRONG
-    score = logistic(causes @ model.weights + model.intercept)
-    listed = score >= 0.5
+    score = logistic(signs @ model.weights + model.intercept)
+    listed = score >= SUSPECT_THRESHOLD
     hits = int((listed & wrong).sum())
     return SuspectEvaluation(
         frames=len(wrong),
         wrong=float(wrong.mean()),
         joints=int((wrong.any(0) & ~wrong.all(0)).sum()),
         score=discrimination(score, wrong),
-        causes={name: discrimination(causes[..., c], wrong) for c, name in enumerate(CAUSES)},
+        signs={name: discrimination(signs[..., c], wrong) for c, name in enumerate(SIGNS)},
         listed=float(listed.mean()),
         precision=hits / int(listed.sum()) if listed.any() else math.nan,
         recall=hits / int(wrong.sum()) if wrong.any() else math.nan,
@@ -182,12 +183,15 @@ def discrimination(score: Float, wrong: NDArray[np.bool_]) -> Discrimination:
     return Discrimination(auroc(scores.reshape(-1), labels.reshape(-1)), sum(known) / len(known) if known else math.nan)
 
 
-def fit(predictions: Predictions, fps: float = RENDERED_FPS) -> SuspectModel:
+def fit(predictions: Predictions, fps: float = RENDERED_FPS, leap: float = MODEL.leap) -> SuspectModel:
     """The logistic model of greatest likelihood with weights ≥ 0, so that its score is the chance of a wrong joint.
+
+    The leap has the weight that is given: predictions hardly ever leap.
 
     Raises BadArgument where no joint is wrong, or all are.
     """
-    x = clip_causes(predictions, fps)[:, 1:].reshape(-1, len(CAUSES))
+    signs = clip_signs(predictions, fps)[:, 1:].reshape(-1, len(SIGNS))
+    x, known = signs[:, : len(CAUSES)], leap * signs[:, SIGNS.index("leap")]
     y = (joint_errors(predictions)[:, 1:] > WRONG).reshape(-1).astype(np.float64)
     if not 0 < y.mean() < 1:
         raise BadArgument(
@@ -195,7 +199,7 @@ def fit(predictions: Predictions, fps: float = RENDERED_FPS) -> SuspectModel:
         )
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = x @ parameters[1:] + parameters[0]
+        z = x @ parameters[1:] + parameters[0] + known
         ridge = np.append(0.0, _RIDGE * parameters[1:])
         value = np.logaddexp(0, z).mean() - y @ z / len(y) + 0.5 * ridge @ parameters
         residual = (logistic(z) - y) / len(y)
@@ -203,7 +207,7 @@ def fit(predictions: Predictions, fps: float = RENDERED_FPS) -> SuspectModel:
 
     bounds = [(None, None)] + [(0, None)] * len(CAUSES)
     best = minimize(loss, np.zeros(1 + len(CAUSES)), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10).x
-    return SuspectModel(*(float(value) for value in best))
+    return SuspectModel(*(float(value) for value in (*best, leap)))
 
 
 def refuse_shared_frames(train: Predictions, test: Predictions) -> None:
@@ -219,13 +223,13 @@ def table(evaluation: SuspectEvaluation) -> str:
     """The result as Markdown."""
     e = evaluation
     lines = ["| area under the ROC curve | overall | within each joint |", "|---|---|---|"]
-    rows = {"**suspect score**": e.score, **{f"{name} alone": row for name, row in e.causes.items()}}
+    rows = {"**suspect score**": e.score, **{f"{name} alone": row for name, row in e.signs.items()}}
     lines += [f"| {name} | {row.overall:.3f} | {row.within_joint:.3f} |" for name, row in rows.items()]
     counted = (
         f"{e.frames} frames; {e.wrong:.1%} of the joints are wrong; within: {e.joints} joints of {len(JOINTS) - 1}."
     )
-    at_half = f"Scores ≥ 0.5: {e.listed:.1%} of the joints; precision {e.precision:.2f}, recall {e.recall:.2f}."
-    return "\n".join([*lines, "", counted, at_half])
+    listed = f"{e.listed:.1%} of the joints; precision {e.precision:.2f}, recall {e.recall:.2f}."
+    return "\n".join([*lines, "", counted, f"Scores ≥ {SUSPECT_THRESHOLD}: {listed}"])
 
 
 def source(model: SuspectModel) -> str:
@@ -234,32 +238,25 @@ def source(model: SuspectModel) -> str:
     return "\n".join(["MODEL: Final = SuspectModel(", *values, ")"])
 
 
-def run(test: Path, train: Path | None = None, fps: float = RENDERED_FPS) -> SuspectEvaluation:
-    """Print the table of the test set; with a training set, fit the model to that first and print its coefficients.
+def run(
+    test: Path, train: Path | None = None, fps: float = RENDERED_FPS, planted: Path | None = None
+) -> SuspectEvaluation:
+    """Print the table of the test set.
 
-    Raises BadArgument as `load_predictions`, `fit` and `refuse_shared_frames`.
+    With a training set, fit the causes' weights to that first, and with rendered clips of training subjects the leap's
+    to mistakes planted in them; print the coefficients.
+
+    Raises BadArgument as `load_predictions`, `fit`, `refuse_shared_frames` and `planted_takes.takes`.
     """
     judged, model = load_predictions(test), MODEL
     if train is not None:
         fitted_to = load_predictions(train)
         refuse_shared_frames(fitted_to, judged)
         model = fit(fitted_to, fps)
+    if planted is not None:
+        model = fit_leaps.fit(planted, model)
+    if model is not MODEL:
         print(source(model), end="\n\n")
     evaluation = evaluate(judged, fps, model)
     print(table(evaluation))
     return evaluation
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Do suspect scores find the joints that are wrong?")
-    parser.add_argument("test", type=Path, help="predictions on the rendered test set (.npz)")
-    parser.add_argument(
-        "--fit", type=Path, metavar="TRAIN", help="predictions on the training set, to fit the model to"
-    )
-    parser.add_argument("--fps", type=float, default=RENDERED_FPS, help="frames per second of the clips")
-    given = parser.parse_args()
-    try:
-        run(given.test, given.fit, given.fps)
-    except BackendError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)

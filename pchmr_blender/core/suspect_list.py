@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ...inference_backend.take_format import SUSPECT_CAUSES
 
 CAUSES_IN_WORDS: Final[Mapping[str, str]] = {
-    "streams_disagree": "mesh and lifter disagree",
-    "reprojection": "off the picture",
+    "streams_disagree": "mesh stream and lifted pose disagree",
+    "reprojection": "not where it was seen",
     "bone_length": "bone changes its length",
     "jerk": "jumps",
     "visibility": "hidden",
-    "lifter_error": "lifter is unsure",
+    "lifter_error": "its depth is unsure",
 }
 """Of each of `SUSPECT_CAUSES`, as short as a row of a list wants it."""
 

@@ -16,6 +16,7 @@ from bpy.props import (
 )
 
 from ...inference_backend.errors import BackendError
+from ...inference_backend.suspect_threshold import SUSPECT_THRESHOLD
 from . import suspect_colours, suspect_marks
 from .take_paths import in_words
 
@@ -72,8 +73,8 @@ class SuspectSettings(bpy.types.PropertyGroup):
     """Whether the list was made, and stayed empty where it is."""
     threshold: FloatProperty(  # type: ignore[valid-type]
         name="Threshold",
-        description="Joints are listed whose score reaches this",
-        default=0.5,
+        description="Joints are listed that are as likely wrong as this, or likelier. Lower it to look for more",
+        default=SUSPECT_THRESHOLD,
         min=0.01,
         max=1.0,
         subtype="FACTOR",

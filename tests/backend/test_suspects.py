@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from inference_backend.errors import BadArgument
+from inference_backend.evaluation import fit_leaps
 from inference_backend.evaluation.evaluate_suspects import (
     Predictions,
-    clip_causes,
+    clip_signs,
     discrimination,
     evaluate,
     fit,
@@ -22,6 +23,8 @@ from inference_backend.evaluation.evaluate_suspects import (
     table,
 )
 from inference_backend.skeletons import BONES, JOINTS, PARENTS
+from inference_backend.suspect_leaps import leaps
+from inference_backend.suspect_threshold import SUSPECT_THRESHOLD
 from inference_backend.suspects import (
     CAUSES,
     CONTEXT,
@@ -30,10 +33,10 @@ from inference_backend.suspects import (
     SuspectInputs,
     SuspectModel,
     bone_lengths,
-    cause_scores,
     jerk,
     length_change,
     logistic,
+    sign_scores,
     suspects,
 )
 
@@ -137,12 +140,12 @@ def test_each_cause_speaks_for_its_own_mistake(cause):
 def test_reprojection_counts_as_much_as_the_joint_is_visible():
     half = CauseHalves().reprojection
     inputs = good(reprojection=np.full((20, 24), 4 * half), visibility=np.full((20, 24), 0.25))
-    np.testing.assert_allclose(cause_scores(inputs, HEIGHT, FPS, CauseHalves())[..., 1], 0.5)
+    np.testing.assert_allclose(sign_scores(inputs, HEIGHT, FPS, CauseHalves())[..., 1], 0.5)
 
 
 @pytest.mark.parametrize(("visibility", "want"), [(1.0, 0.0), (0.75, 0.25), (0.5, 0.5), (0.0, 1.0)])
 def test_visibility_scores_its_lack(visibility, want):
-    causes = cause_scores(good(visibility=np.full((20, 24), visibility)), HEIGHT, FPS, CauseHalves())
+    causes = sign_scores(good(visibility=np.full((20, 24), visibility)), HEIGHT, FPS, CauseHalves())
     np.testing.assert_allclose(causes[..., CAUSES.index("visibility")], want)
 
 
@@ -202,33 +205,87 @@ def test_the_fitted_pose_gives_the_lengths():
     joints = path(20)
     larger = 1.25 * joints
     column = CAUSES.index("bone_length")
-    causes = cause_scores(good(joints_fitted=larger), HEIGHT, FPS, CauseHalves())[..., column]
+    causes = sign_scores(good(joints_fitted=larger), HEIGHT, FPS, CauseHalves())[..., column]
     np.testing.assert_allclose(causes, 0.2 / (0.2 + CauseHalves().bone_length), rtol=1e-9)
     lengths = bone_lengths(joints)[0]
     overruled = good(joints_fitted=larger, bone_lengths=lengths)
-    assert cause_scores(overruled, HEIGHT, FPS, CauseHalves())[..., column].max() < 1e-9
+    assert sign_scores(overruled, HEIGHT, FPS, CauseHalves())[..., column].max() < 1e-9
 
 
-def test_chunks_that_overlap_by_the_context_give_the_whole():
-    inputs = random_inputs(40)
-    whole = suspects(inputs, HEIGHT, FPS)
-    for start, stop in ((0, 13), (13, 14), (14, 33), (33, 40)):
-        first, last = max(start - CONTEXT, 0), min(stop + CONTEXT, 40)
+@pytest.mark.parametrize(("overlap", "leap"), [(CONTEXT, 0.0), (round(1.2 * FPS), MODEL.leap)])
+def test_chunks_that_overlap_by_the_context_give_the_whole(overlap, leap):
+    """The causes look at the context alone, the leap at little more than a second."""
+    inputs, model = random_inputs(140), dataclasses.replace(MODEL, leap=leap)
+    whole = suspects(inputs, HEIGHT, FPS, model=model)
+    for start, stop in ((0, 13), (13, 14), (14, 70), (70, 140)):
+        first, last = max(start - overlap, 0), min(stop + overlap, 140)
         arrays = {name: getattr(inputs, name)[first:last] for name in PER_FRAME}
-        part = suspects(dataclasses.replace(inputs, **arrays), HEIGHT, FPS)
+        part = suspects(dataclasses.replace(inputs, **arrays), HEIGHT, FPS, model=model)
         rows = slice(start - first, stop - first)
         np.testing.assert_allclose(part.score[rows], whole.score[start:stop], rtol=1e-6)
-        np.testing.assert_array_equal(part.causes[rows], whole.causes[start:stop])
+        others = [cause for cause, name in enumerate(CAUSES) if leap or name != "jerk"]
+        np.testing.assert_array_equal(part.causes[rows][..., others], whole.causes[start:stop][..., others])
 
 
 def test_one_wild_frame_changes_only_its_neighbours():
-    inputs = random_inputs(40)
-    before = suspects(inputs, HEIGHT, FPS).score
+    inputs = random_inputs(140)
     lifted = inputs.joints_lifted.copy()
-    lifted[20] += 5 * np.random.default_rng(1).standard_normal((24, 3))
-    after = suspects(dataclasses.replace(inputs, joints_lifted=lifted), HEIGHT, FPS).score
-    changed = (before != after).any(1).nonzero()[0]
-    assert changed.tolist() == list(range(20 - CONTEXT, 20 + CONTEXT + 1))
+    lifted[70] += 5 * np.random.default_rng(1).standard_normal((24, 3))
+    wild = dataclasses.replace(inputs, joints_lifted=lifted)
+
+    def changed(model: SuspectModel) -> list[int]:
+        before, after = (suspects(given, HEIGHT, FPS, model=model).score for given in (inputs, wild))
+        return (before != after).any(1).nonzero()[0].tolist()
+
+    causes = dataclasses.replace(MODEL, jerk=1.0, leap=0.0)
+    assert changed(causes) == list(range(70 - CONTEXT, 70 + CONTEXT + 1))
+    assert max(abs(row - 70) for row in changed(MODEL)) < 1.2 * FPS
+
+
+def leapt(frames: int = 12, start: int = 20, way: float = 0.2) -> SuspectInputs:
+    """The left wrist is elsewhere for some frames of 60, in both streams and in the picture."""
+    joints = path(60)
+    joints[start : start + frames, WRIST, 0] += way
+    count = len(joints)
+    return good(
+        joints_lifted=joints, joints_hmr=joints, log_error=np.full((count, 24), math.log(0.08)),
+        reprojection=np.zeros((count, 24)), visibility=np.ones((count, 24)),
+        bone_lengths=bone_lengths(path(1))[0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("frames", [1, 2, 12])
+def test_a_leap_is_listed_in_all_its_frames_and_told_as_a_jump(frames):
+    report = suspects(leapt(frames), HEIGHT, FPS)
+    assert np.flatnonzero(report.score[:, WRIST] >= SUSPECT_THRESHOLD).tolist() == list(range(20, 20 + frames))
+    assert (np.delete(report.score, WRIST, 1) < SUSPECT_THRESHOLD).all()
+    told = report.causes[20 : 20 + frames, WRIST]
+    assert (told.argmax(-1) == CAUSES.index("jerk")).all()
+
+
+def test_what_is_no_leap():
+    """Too short a way, too long a stay, and a way that does not come back."""
+    for inputs in (leapt(way=0.02 * HEIGHT), leapt(round(0.6 * FPS)), leapt(40)):
+        assert suspects(inputs, HEIGHT, FPS).score.max() < SUSPECT_THRESHOLD
+
+
+@pytest.mark.parametrize("mended", ["joints_lifted", "joints_fitted"])
+def test_a_leap_of_the_lifted_or_of_the_fitted_joints_is_enough(mended):
+    inputs = leapt()
+    assert leaps(inputs.joints_lifted, HEIGHT, FPS)[25, WRIST] > 1
+    both = dataclasses.replace(inputs, joints_fitted=inputs.joints_lifted)
+    one = suspects(dataclasses.replace(both, **{mended: path(60)}), HEIGHT, FPS)
+    leap = CAUSES.index("jerk")
+    np.testing.assert_array_equal(
+        one.causes[22:30, WRIST, leap], suspects(both, HEIGHT, FPS).causes[22:30, WRIST, leap]
+    )
+    neither = dataclasses.replace(inputs, joints_lifted=path(60), joints_fitted=path(60))
+    assert suspects(neither, HEIGHT, FPS).causes[22:30, WRIST, leap].max() == 0
+
+
+@pytest.mark.parametrize("frames", [0, 1, 4, 5, 6])
+def test_short_clips_have_few_leaps_or_none(frames):
+    assert leaps(leapt().joints_lifted[18 : 18 + frames], HEIGHT, FPS).shape == (frames, 24)
 
 
 def test_the_place_of_the_body_does_not_matter_nor_its_size():
@@ -246,9 +303,9 @@ def test_the_place_of_the_body_does_not_matter_nor_its_size():
 
 def test_the_score_is_the_logistic_of_the_weighted_causes():
     inputs = random_inputs(5)
-    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6)
-    causes = cause_scores(inputs, HEIGHT, FPS, CauseHalves())
-    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(6))
+    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6, 7)
+    causes = sign_scores(inputs, HEIGHT, FPS, CauseHalves())
+    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(7))
     np.testing.assert_allclose(suspects(inputs, HEIGHT, FPS, model=model).score, 1 / (1 + np.exp(-z)), rtol=1e-6)
 
 
@@ -376,9 +433,9 @@ def test_errors_are_measured_from_the_pelvis_and_on_the_fitted_joints_where_give
 
 def test_clips_are_scored_by_themselves():
     arrays = synthetic(3)
-    together = clip_causes(Predictions(**arrays), FPS)
+    together = clip_signs(Predictions(**arrays), FPS)
     rows = arrays["clip"] == 1
-    alone = clip_causes(Predictions(**{name: array[rows] for name, array in arrays.items()}), FPS)
+    alone = clip_signs(Predictions(**{name: array[rows] for name, array in arrays.items()}), FPS)
     np.testing.assert_array_equal(together[rows], alone)
 
 
@@ -399,7 +456,7 @@ def test_evaluation_finds_the_planted_mistakes():
     assert evaluation.wrong == pytest.approx(0.11, abs=0.03)
     assert evaluation.score.overall > 0.9
     assert evaluation.score.within_joint > 0.9
-    assert all(row.overall > 0.6 for row in evaluation.causes.values())
+    assert all(row.overall > 0.6 for row in evaluation.signs.values())
     printed = table(evaluation)
     assert all(name in printed for name in (*CAUSES, f"{evaluation.score.overall:.3f}", "192 frames"))
 
@@ -416,15 +473,15 @@ def test_a_score_that_knows_nothing_is_at_chance():
 
 def test_a_fit_finds_the_model_that_made_the_labels():
     arrays = synthetic(30)
-    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0)
-    causes = clip_causes(Predictions(**arrays), FPS)
+    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 0.0)
+    causes = clip_signs(Predictions(**arrays), FPS)
     rng = np.random.default_rng(5)
     wrong = rng.random(causes.shape[:2]) < logistic(causes @ model.weights + model.intercept)
     wrong[:, 0] = False
     fitted = arrays["joints_true"] + np.float32([1, 0, 0]) * wrong[..., None]
     found = fit(Predictions(**arrays, joints_fitted=fitted))
     # The fitted joints also give the lengths, which the true model does not look at; likelihoods are what must agree.
-    again = clip_causes(Predictions(**arrays, joints_fitted=fitted), FPS)
+    again = clip_signs(Predictions(**arrays, joints_fitted=fitted), FPS)
 
     def likelihood(given: SuspectModel) -> float:
         chance = logistic(again @ given.weights + given.intercept)[:, 1:]
@@ -467,3 +524,17 @@ def test_a_fit_on_frames_of_the_test_set_is_refused(saved):
     mixed = {name: np.concatenate([array, test[name][:1]]) for name, array in synthetic(seed=1).items()}
     with pytest.raises(BadArgument, match="1 frames in common"):
         run(saved("test.npz", **test), saved("train.npz", **mixed))
+
+
+def test_run_fits_the_leap_to_planted_mistakes_last(saved, capsys, monkeypatch):
+    train, test = saved("train.npz", **synthetic(seed=1)), saved("test.npz", **synthetic(seed=2))
+    given = []
+
+    def fit_leap(rendered, model):
+        given.append((rendered.name, model))
+        return dataclasses.replace(model, leap=1.5)
+
+    monkeypatch.setattr(fit_leaps, "fit", fit_leap)
+    run(test, train, planted=train.with_name("rendered.npz"))
+    assert given == [("rendered.npz", fit(load_predictions(train)))]
+    assert "    leap=1.500," in capsys.readouterr().out

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
+from pchmr.inference_backend.suspect_threshold import SUSPECT_THRESHOLD
 from pchmr.inference_backend.take_format import ARRAYS
 from pchmr.pchmr_blender import registration
 from pchmr.pchmr_blender.core.lens import Frame, fitted
@@ -38,7 +39,7 @@ def suspect_take(folder: Path, people: int = 1) -> Path:
     """A take of 12 rows in which the left elbow (rows 2-4) and the right wrist (row 9) are in doubt."""
     make_take(folder, frames=ROWS, people=people, width=640, height=360, principal=(300.0, 200.0))
     score = np.full((ROWS, 24), 0.05, "<f4")
-    score[2:5, BONE_NAMES.index("elbow.L")] = 0.6, 0.8, 0.7
+    score[2:5, BONE_NAMES.index("elbow.L")] = 0.72, 0.8, 0.76
     score[9, BONE_NAMES.index("wrist.R")] = 0.95
     causes = np.zeros((ROWS, 24, 6), "|u1")
     causes[..., 3] = 200
@@ -83,6 +84,10 @@ def test_the_list_has_the_worst_first(person: bpy.types.Collection) -> None:
     assert [span.score for span in spans] == pytest.approx([0.95, 0.8])
 
 
+def test_the_panel_begins_with_the_threshold_that_the_scores_are_judged_by(person: bpy.types.Collection) -> None:
+    assert person.pchmr_suspects.threshold == pytest.approx(SUSPECT_THRESHOLD)
+
+
 def test_the_threshold_makes_the_list_again(person: bpy.types.Collection) -> None:
     own = person.pchmr_suspects
     own.threshold = 0.9
@@ -96,7 +101,7 @@ def test_the_threshold_makes_the_list_again(person: bpy.types.Collection) -> Non
 def test_ticks_outlive_another_threshold(person: bpy.types.Collection) -> None:
     own = person.pchmr_suspects
     own.spans[1].chosen = True
-    own.threshold = 0.7
+    own.threshold = 0.75
     assert [(span.name, span.first, span.chosen) for span in own.spans] == [("wrist.R", 9, False), ("elbow.L", 3, True)]
 
 

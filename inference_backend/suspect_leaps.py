@@ -1,0 +1,52 @@
+"""How clearly each joint has leapt away and come back: swapped limbs, spikes, a forearm that points aside for a while.
+
+Inside such a stretch nothing moves oddly, and both streams may follow the same wrong detection: its two edges tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .targets.leaps import Leaps
+
+LONGEST_SECONDS: Final = 0.5
+"""Longer stretches are taken as motion."""
+
+LEAST: Final = 0.03
+"""Body heights. A shorter way is no leap."""
+
+USUAL_MISSES: Final = 3.0
+"""A leap is this many times what the motion around it usually misses by."""
+
+_BESIDE: Final = 2
+"""Frames on either side of a stretch that it is judged by."""
+
+
+def leaps(joints: npt.NDArray[Any], body_height: float, fps: float) -> npt.NDArray[np.float64]:
+    """The clearness of the clearest leap that each joint of each frame is part of, 0 where there is none.
+
+    From 1 on it has leapt (`targets.leaps`). Frames are judged by what is little more than a second away.
+
+    Args:
+        joints: (F, 24, 3) metres. Where the pelvis is does not matter.
+        body_height: metres.
+        fps: frames per second.
+
+    Returns:
+        (F, 24)
+    """
+    places = (joints - joints[:, :1]).astype(np.float64) / body_height
+    count = len(places)
+    out = np.zeros(places.shape[:2])
+    longest = min(int(LONGEST_SECONDS * fps), count - 2 * _BESIDE)
+    if longest < 1:
+        return out
+    judged = Leaps(places, np.arange(count) / fps, USUAL_MISSES, LEAST)
+    for frames in range(1, longest + 1):
+        clear = judged.clearness(frames)
+        for k in range(frames):
+            np.maximum(out[k:], clear[: count - k], out=out[k:])
+    return out
