@@ -34,6 +34,8 @@ class ReconstructParams:
     """A preset's name, or the path of a .toml file."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the preset, by dotted key."""
+    cleanup: str = "default"
+    """A clean-up preset's name, or the path of a .toml file; "off": the target is the fitted pose."""
     start: int = 0
     """First frame."""
     end: int | None = None
@@ -99,8 +101,10 @@ def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any
     """Footage → take; goes on where an earlier job stopped. Result: {take: folder}."""
     job = read_params(ReconstructParams, params)
     preset, heights = job.solve_preset()
+    from .targets.presets import load_cleanup
     from .video import probe
 
+    cleanup = load_cleanup(job.cleanup)
     probe(job.clip, job.fps)  # a wrong path is told before the networks' library takes its seconds
     loading = Meter(context.report, context.cancelled)
     loading.stage("load", 0, 1)
@@ -109,8 +113,8 @@ def reconstruct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any
 
     loading.stage("load", 1, 1)
     settings = ReconstructSettings(
-        clip=job.clip, out=job.out, preset=preset, people=str(job.people), heights=heights, start=job.start,
-        end=job.end, step=job.step, fps=job.fps, overwrite=job.overwrite,
+        clip=job.clip, out=job.out, preset=preset, cleanup=cleanup, people=str(job.people), heights=heights,
+        start=job.start, end=job.end, step=job.step, fps=job.fps, overwrite=job.overwrite,
     )  # fmt: skip
     return {"take": str(run(settings, context.report, context.cancelled))}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -63,6 +63,8 @@ class ReconstructSettings:
     """The take's folder."""
     preset: SolvePreset
     """How to solve."""
+    cleanup: Layers = field(default_factory=Layers)
+    """What is done to the fitted pose; `calibrate` may do otherwise later."""
     people: str = "largest"
     """"largest", "all", or a person's place by size as a number."""
     heights: tuple[float, ...] = ()
@@ -95,14 +97,13 @@ def reconstruct(
     people = wanted(settings.people)
     focal = None if isinstance(preset.camera.focal, str) else float(preset.camera.focal)
     intrinsics = choose_intrinsics(info.width, info.height, focal_px=focal, metadata_focal_px=info.focal_length)
-    layers = Layers.off()
     body = load_default_body()
     surface = topology(body)
     asked = {name: getattr(settings, name) for name in ("people", "start", "end", "step", "fps")}
     with TakeWriter.create_or_resume(
         settings.out,
         clip=identify(settings.clip, fps=info.fps, width=info.width, height=info.height, rotation=info.rotation),
-        settings={**settings_with(preset, settings.heights), "layers": layers.values(), "clip": asked},
+        settings={**settings_with(preset, settings.heights), "layers": settings.cleanup.values(), "clip": asked},
         until_people=UNTIL_PEOPLE,
         body=BodyInfo(body.name, model_sha256("body"), body.vertex_count, len(surface.faces), len(surface.uvs)),
         weights={name: model_sha256(name) for name in MODELS},
@@ -123,7 +124,7 @@ def reconstruct(
             writer.write_arrays(vars(surface))
             heights = each(settings.heights, preset, len(found.tracks))
             solvers = [loading.result().of_height(height) for height in heights]
-            _solve(writer, found, intrinsics, solvers, bool(settings.heights), layers, meter)
+            _solve(writer, found, intrinsics, solvers, bool(settings.heights), settings.cleanup, meter)
         store.clear()
         return writer.folder
 

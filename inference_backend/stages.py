@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .calibrate_rows import Calibrator
 from .camera import Intrinsics
+from .errors import BadArgument
 from .geometry import matrix_to_axis_angle
 from .mesh_ahead import MeshBatch
 from .person_stack import PersonStack, Sources
@@ -68,7 +69,10 @@ def write_world(writer: TakeWriter, world: World) -> None:
 
 
 def write_target(writer: TakeWriter, person: int, solve: PersonSolve, layers: Layers, meter: Meter) -> Rows:
-    """The target pose: the fitted one after the layers, nothing edited yet. Returns the rows of all frames."""
+    """The target pose: the fitted one after the layers, nothing edited yet. Returns the rows of all frames.
+
+    Where the layers come to nothing the take says so, and has none.
+    """
     kept = writer.take.person(person)
     names = set(Sources.__dataclass_fields__) - {"pose", "root_hmr"}
     sources = Sources(
@@ -77,6 +81,13 @@ def write_target(writer: TakeWriter, person: int, solve: PersonSolve, layers: La
         **{name: np.array(kept.array(name)) for name in names},
     )
     stack = PersonStack(sources)
+    meter.stage("target", 0, len(stack))
+    try:
+        stack.base(layers)
+    except BadArgument as error:
+        writer.warn(f"Person {person} is not cleaned up: {error.message}.")
+        layers = Layers.off()
+        writer.note_layers(person, layers.canonical())
     rows = stack.rows(layers, np.arange(len(stack)), Edits.none(len(stack)))
     _write(writer, person, "target", rows)
     meter.stage("target", len(stack), len(stack))

@@ -41,6 +41,9 @@ def add_to(commands: Commands) -> None:
         "--test", type=Path, default=out, metavar="FILE", help="predictions to judge (default: %(default)s)"
     )
     suspects.add_argument("--fit", type=Path, metavar="FILE", help="predictions of training clips: fit the model first")
+    suspects.add_argument(
+        "--planted", type=Path, metavar="FILE", help="rendered training clips: fit the leap to mistakes planted in them"
+    )
     suspects.add_argument("--fps", type=positive, help="frames a second of the clips (default: the rendered clips')")
     suspects.set_defaults(run=_suspects)
 
@@ -113,10 +116,11 @@ def _predict(options: argparse.Namespace) -> int:
 def _suspects(options: argparse.Namespace) -> int:
     test = needed(options.test, "evaluate predict")
     fit = None if options.fit is None else needed(options.fit, "evaluate predict --rendered build/rendered_train.npz")
+    planted = None if options.planted is None else needed(options.planted, "train render --set train")
     from ..evaluation import evaluate_suspects
 
     fps = evaluate_suspects.RENDERED_FPS if options.fps is None else options.fps
-    evaluate_suspects.run(test, fit, fps)
+    evaluate_suspects.run(test, fit, fps, planted)
     return 0
 
 

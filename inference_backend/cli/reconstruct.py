@@ -50,6 +50,13 @@ def add_to(commands: Commands) -> None:
         metavar="KEY=VALUE",
         help="any setting, e.g. fit.enabled=false",
     )
+    parser.add_argument(
+        "--cleanup",
+        default="default",
+        metavar="NAME|FILE",
+        help="a clean-up preset, or a .toml file (default: default); off leaves the pose as it is fitted. `calibrate` "
+        "changes it later",
+    )
     parser.add_argument("--start", type=whole(0), default=0, metavar="N", help="first frame (default 0)")
     parser.add_argument("--end", type=whole(1), metavar="N", help="frame after the last (default: all)")
     parser.add_argument("--step", type=whole(1), default=1, metavar="N", help="every N-th frame (default 1)")
@@ -69,7 +76,10 @@ def run(options: argparse.Namespace) -> int:
 
     began = time.monotonic()
     with cancel_on_interrupt() as cancelled:
+        from ..targets.presets import load_cleanup
+
         preset, heights = _preset(options)
+        cleanup = load_cleanup(options.cleanup)
         _check(options)
         print("loading", file=sys.stderr, flush=True)  # the networks' library takes its seconds
 
@@ -77,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         from ..take import open_take
 
         settings = ReconstructSettings(
-            clip=options.clip, out=options.out, preset=preset, people=options.people, heights=heights,
+            clip=options.clip, out=options.out, preset=preset, cleanup=cleanup, people=options.people, heights=heights,
             start=options.start, end=options.end, step=options.step, fps=options.fps, overwrite=options.overwrite,
         )  # fmt: skip
         with ProgressBar() as bar:

@@ -21,6 +21,7 @@ from ..geometry import quaternion_to_matrix
 from ..person_stack import PersonStack, Sources
 from ..skeletons import JOINTS, PARENTS
 from ..take import Person, Take
+from ..targets.source import StackSource
 from ..targets.under_feet import heights_under
 from .motion_faults import (
     SURE,
@@ -50,6 +51,10 @@ class Quality:
     """Median distance of the calibrated mesh's landmarks to BlazePose's where it is sure, % of the body's height."""
     reprojection_95: float
     """95th percentile of it."""
+    cleanup: float
+    """Median distance in the picture of the joints after the clean-up to the fitted ones, % of the body's height."""
+    cleanup_95: float
+    """95th percentile of it."""
     bone_spread: float
     """Largest minus smallest length of a bone of the target, % of its mean; the worst bone's."""
     swapped: int
@@ -74,7 +79,8 @@ class Quality:
 
 
 _TITLES: Final = {
-    "frames": "frames", "reprojection": "reproj. %", "reprojection_95": "95%", "bone_spread": "bones ± %",
+    "frames": "frames", "reprojection": "reproj. %", "reprojection_95": "95%",
+    "cleanup": "clean-up %", "cleanup_95": "95%", "bone_spread": "bones ± %",
     "swapped": "swapped", "crossed": "crossed", "flipped": "flipped", "bent_back": "bent back",
     "depth_jumps": "depth jumps", "foot_speed": "feet mm/s", "foot_speed_95": "95%",
     "floor": "floor mm", "floor_95": "95%",
@@ -115,6 +121,7 @@ def quality(person: Person, body: BodyModel) -> Quality:
     median, p95 = _percentiles(distance[sure])
     foot_speed, foot_speed_95 = _percentiles(1000 * standing_speeds(points, detected, tall, seconds))
     source = PersonStack(Sources.of(person)).source
+    cleanup, cleanup_95 = _percentiles(_moved(person, source) / tall[:, None])
     above = sole_heights(person, body) - heights_under(source.fitted, source)[:, None]
     heights = above[standing_feet(detected, tall, seconds)]
     floor, floor_95 = _percentiles(1000 * np.abs(heights[np.abs(heights) < NEAR]))
@@ -122,6 +129,8 @@ def quality(person: Person, body: BodyModel) -> Quality:
         frames=len(joints),
         reprojection=median,
         reprojection_95=p95,
+        cleanup=cleanup,
+        cleanup_95=cleanup_95,
         bone_spread=bone_spread(joints),
         swapped=int(swapped(joints).sum()),
         crossed=int(crossed(pixels, detected, tall).sum()),
@@ -148,6 +157,16 @@ def placed_landmarks(person: Person, body: BodyModel) -> npt.NDArray[np.float64]
             found = found + (turns[:, carrier] @ body.landmark_offsets[..., None])[..., 0]
         out.append(found.double().numpy())
     return np.concatenate(out)
+
+
+def _moved(person: Person, source: StackSource) -> npt.NDArray[np.float64]:
+    """How far the clean-up moved joints in the picture. Shape: (F, 24) hundredths of a pixel."""
+    focal = np.asarray(person.array("camera"), np.float64)[:2]
+    world = np.asarray(person.array("world"), np.float64)
+    fitted = (source.fitted.joints() - world[:3, 3]) @ world[:3, :3]
+    base = np.asarray(person.array("joints_base"), np.float64)
+    seen = [joints[..., :2] / joints[..., 2:] * focal for joints in (fitted, base)]
+    return np.asarray(100 * np.linalg.norm(seen[1] - seen[0], axis=-1))
 
 
 def sole_heights(person: Person, body: BodyModel) -> npt.NDArray[np.float64]:

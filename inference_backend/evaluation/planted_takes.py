@@ -137,7 +137,7 @@ def _take(
     root[:, 2] = -places[..., 2].min(1)
     truth = motion.changed(root=root)
     for _ in range(HOLDS):
-        truth = foot_contact.layer(truth, _source(truth, landmarks, rig, betas, draw), FootContact())
+        truth = foot_contact.layer(truth, _source(truth, landmarks, rig, betas, draw), FootContact(lift_heel=0.0))
     places = sole_points(truth, soles)
     speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * FPS
     rests = np.zeros(places.shape[:2], bool)

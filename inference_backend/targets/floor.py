@@ -17,12 +17,18 @@ from .feet import Feet, Legs, with_legs
 from .floor_path import Standing, floor_shift, upright_cost, view_cost
 from .motion import Array, SkeletonMotion
 from .parameters import Floor, FootContact, Strip
-from .source import StackSource, sole_points
+from .source import SOLE_JOINTS, StackSource, sole_points
 from .under_feet import heights_under
 from .vectors import turned
 
-_SEEN: Final = [PELVIS, CHEST, HEAD, *ANKLES]
+SEEN: Final = [PELVIS, CHEST, HEAD, *ANKLES]
 """The joints whose picture the shift keeps."""
+_ACROSS: Final = 0.1
+"""How much of a slide across the view is the body's: there the picture knows better, and feet are held by the legs."""
+_SURE: Final = 0.3
+"""Visibility from which on a joint that is below the floor pushes the body up."""
+_UNSEEN: Final = 1.0
+"""Metres above the floor that a joint counts as which was not seen: out of reach of any floor."""
 _RESTING: Final = [
     JOINTS.index(f"{side}_{part}") for part in ("knee", "wrist", "elbow", "hip") for side in ("left", "right")
 ]
@@ -44,18 +50,37 @@ def layer(
         strips = detected_strips(motion, source, FootContact())
     feet = Feet.of(motion.rest_joints, source.sole_offsets)
     joints = motion.joints()
-    cost = (view_cost if settings.keep_picture else upright_cost)(joints[:, _SEEN], source.camera)
+    cost = (view_cost if settings.keep_picture else upright_cost)(joints[:, SEEN], source.camera)
     soles = sole_points(motion, source.sole_offsets)
     ground = heights_under(motion, source)
     places = soles - np.array([0.0, 0.0, 1.0]) * (feet.sole_heights + ground[:, None])[..., None]
     stands = standing_frames(strips, source.seconds).astype(np.float64)
     solid = np.concatenate([places[..., 2], joints[:, _RESTING, 2] - ground[:, None] - _DEPTHS], 1)
-    standing = Standing(places, stands, settings.drift, solid if settings.push_out else solid[:, :0])
+    slides = (
+        _slides(joints[:, PELVIS] - source.camera) if settings.keep_picture else np.tile(np.eye(2), (len(motion), 1, 1))
+    )
+    # What was not seen may be anywhere, and does not push the body up.
+    solid = np.where(source.seen[:, [*SOLE_JOINTS, *_RESTING]] > _SURE, solid, _UNSEEN)
+    solid = solid if settings.push_out else solid[:, :0]
+    standing = Standing(places, stands, _lowest(places[..., 2], stands), settings.drift * slides, solid)
     shift = floor_shift(standing, cost, source.seconds, settings.smooth_seconds)
     moved = motion.changed(root=motion.root + shift)
     if settings.push_out:
         moved = pushed_out(moved, feet, ground)
     return motion.blended(moved, settings.strength)
+
+
+def _slides(ray: Array) -> Array:
+    """How much of a slide is the body's: all of it in depth, little across the view. Shape: (F, 3) → (F, 2, 2)."""
+    along = (ray / np.maximum(np.linalg.norm(ray, axis=-1, keepdims=True), 1e-9))[:, :2]
+    return np.asarray(_ACROSS * np.eye(2) + (1 - _ACROSS) * along[:, :, None] * along[:, None, :])
+
+
+def _lowest(heights: Array, stands: Array) -> Array:
+    """Of heel and toe of a foot that both stand the lower one: what a tilted foot stands on. Shape: (F, 4) twice."""
+    of_feet = np.where(stands > 0, heights, np.inf).reshape(-1, 2, 2)
+    lower = of_feet <= of_feet.min(1, keepdims=True)
+    return np.asarray(stands * lower.reshape(stands.shape))
 
 
 def pushed_out(motion: SkeletonMotion, feet: Feet, ground: Array) -> SkeletonMotion:

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from .contacts import frame_edges
 from .motion import Array
+from .shift_system import ASIDE, Blocks
 
-ASIDE: Final = 0.015
-"""σ, metres: expected error of a place across the view."""
 DEPTH: Final = 0.02
 """Expected error of depth, of the distance to the camera."""
 _CONTACT: Final = 50.0
@@ -29,6 +27,8 @@ _SLIDE_SECONDS: Final = 0.2
 """θ: a slide of σ in this time weighs as much as a height of σ."""
 _MISFIT, _MISFIT_SPEED = 0.05, 0.3
 """Metres, and metres a second, at which a contact has half its weight."""
+_DEEPEST: Final = 0.25
+"""Metres below the floor beyond which something is not where it seems, and says nothing of the floor."""
 _ROUNDS: Final = 4
 
 
@@ -40,8 +40,10 @@ class Standing:
     """(F, K, 3) z is the height above where the point is when it stands."""
     weights: Array
     """(F, K) 0 to 1: how surely it stands."""
-    slides: float
-    """How much of its sliding is to be taken out, 0 to 1."""
+    borne: Array
+    """(F, K) 0 to 1: how surely its height is the floor's, too."""
+    slides: Array
+    """(F, 2, 2) how much of a slide is to be taken out, 0 to 1: I in all directions alike."""
     solid: Array
     """(F, S) heights above the floor of what may not be below it, whether it stands or not."""
 
@@ -71,26 +73,29 @@ def floor_shift(standing: Standing, cost: Array, seconds: Array, tau: float) -> 
     step = np.diff(seconds)
     both = np.minimum(weights[1:], weights[:-1])
     slide = np.diff(standing.places[..., :2], axis=0)
+    directions = (standing.slides[1:] + standing.slides[:-1]) / 2
     trust_slide = np.ones_like(both)
     shift = np.zeros((frames, 3))
-    rigid = _Blocks(frames)
+    rigid = Blocks(frames)
     rigid.diagonal += cost * held[:, None, None]
-    _smooth(rigid, seconds, tau)
+    rigid.smooth(seconds, tau)
     for _ in range(_ROUNDS):
         system = rigid.copy()
         right = np.zeros((frames, 3))
-        lift = _CONTACT / ASIDE**2 * weights * trust * held[:, None]
+        lift = _CONTACT / ASIDE**2 * standing.borne * trust * held[:, None]
         system.diagonal[:, 2, 2] += lift.sum(1)
         right[:, 2] -= (lift * standing.places[..., 2]).sum(1)
-        sunk = np.where(standing.solid + shift[:, 2:] < 0, _CONTACT / ASIDE**2 * held[:, None], 0.0)
+        sunk = np.where(
+            (standing.solid + shift[:, 2:] < 0) & (standing.solid > -_DEEPEST), _CONTACT / ASIDE**2 * held[:, None], 0.0
+        )
         system.diagonal[:, 2, 2] += sunk.sum(1)
         right[:, 2] -= (sunk * standing.solid).sum(1)
-        pull = standing.slides * _CONTACT * _SLIDE_SECONDS**2 / ASIDE**2 * both * trust_slide / step[:, None]
-        total, wanted = pull.sum(1), (pull[..., None] * slide).sum(1)
-        for axis in (0, 1):
-            system.diagonal[1:, axis, axis] += total
-            system.diagonal[:-1, axis, axis] += total
-            system.next[:, axis, axis] -= total
+        pull = _CONTACT * _SLIDE_SECONDS**2 / ASIDE**2 * both * trust_slide / step[:, None]
+        total = pull.sum(1)[:, None, None] * directions
+        wanted = (directions @ (pull[..., None] * slide).sum(1)[..., None])[..., 0]
+        system.diagonal[1:, :2, :2] += total
+        system.diagonal[:-1, :2, :2] += total
+        system.next[:, :2, :2] -= total
         right[1:, :2] -= wanted
         right[:-1, :2] += wanted
         shift = system.solve(right)
@@ -99,45 +104,3 @@ def floor_shift(standing: Standing, cost: Array, seconds: Array, tau: float) -> 
         speed = np.linalg.norm(slide + np.diff(shift[:, None, :2], axis=0), axis=-1) / step[:, None]
         trust_slide = 1 / (1 + (speed / _MISFIT_SPEED) ** 2)
     return shift
-
-
-class _Blocks:
-    """A symmetric matrix of 3×3 blocks, each coupled to the next two."""
-
-    def __init__(self, frames: int) -> None:
-        self.diagonal = np.zeros((frames, 3, 3))
-        self.next = np.zeros((max(frames - 1, 0), 3, 3))
-        self.second = np.zeros((max(frames - 2, 0), 3, 3))
-
-    def copy(self) -> _Blocks:
-        out = _Blocks(0)
-        out.diagonal, out.next, out.second = self.diagonal.copy(), self.next.copy(), self.second.copy()
-        return out
-
-    def solve(self, right: Array) -> Array:
-        """Shape: (F, 3) → (F, 3)."""
-        frames = len(self.diagonal)
-        bands = np.zeros((9, 3 * frames))
-        for offset, blocks in enumerate((self.diagonal, self.next, self.second)):
-            for i in range(3):
-                for j in range(3):
-                    above = 3 * offset + j - i
-                    if above >= 0 and len(blocks):
-                        bands[8 - above, 3 * offset + j :: 3][: len(blocks)] = blocks[:, i, j]
-        return np.asarray(solveh_banded(bands, right.ravel()).reshape(frames, 3), np.float64)
-
-
-def _smooth(system: _Blocks, seconds: Array, tau: float) -> None:
-    """Adds τ⁴ ∫ |u''|² dt / σ², for frames of any times."""
-    if len(seconds) < 3:
-        return
-    a, b = np.diff(seconds)[:-1], np.diff(seconds)[1:]
-    # u'' ≈ c₀ u_{t-1} + c₁ u_t + c₂ u_{t+1}
-    c = np.stack([2 / (a * (a + b)), -2 / (a * b), 2 / (b * (a + b))])
-    weight = tau**4 / ASIDE**2 * (a + b) / 2
-    eye = np.eye(3)
-    for k in range(3):
-        system.diagonal[k : len(seconds) - 2 + k] += (weight * c[k] ** 2)[:, None, None] * eye
-    for k in range(2):
-        system.next[k : len(seconds) - 2 + k] += (weight * c[k] * c[k + 1])[:, None, None] * eye
-    system.second += (weight * c[0] * c[2])[:, None, None] * eye

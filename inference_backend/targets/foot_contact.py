@@ -1,8 +1,8 @@
 """Foot contact: feet that stand are held on their footprints by leg IK, heel and toe each in its own time.
 
 While both stand the foot is flat; while one does, the foot turns about it as it came, but not through the floor, on
-which the toes stay flat. Before and after, the foot is led there and let go. Where a leg is too short, the pelvis goes
-down.
+which the toes stay flat. Before and after, the foot is led there and let go. Where a leg is too short, the heel comes
+up a little, then the body moves, so that its picture changes least (`reach.py`).
 """
 
 from __future__ import annotations
@@ -11,28 +11,27 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from .chains import ANKLES, HIPS, KNEES, TOES
 from .contacts import strips_of
 from .feet import Feet, Legs, flat_rotation, with_legs, yaw_of
-from .floor import foot_depth
+from .floor import SEEN, foot_depth
+from .floor_path import view_cost
 from .footprints import Footprints, footprints
 from .motion import Array, SkeletonMotion
 from .parameters import SIDES, FootContact, Strip
 from .quaternions import between, from_matrix, to_matrix
+from .reach import lifted, reach_shift
 from .source import StackSource
 from .under_feet import heights_under
-from .vectors import length, swing, turned
+from .vectors import length, raised, turned
 
 _FIRM: Final = 1e-5
 """A part that is held in full outweighs one that is not by this share."""
 _PIVOT: Final = np.radians(20.0)
 """The toes follow a foot that turns on its ball beyond this."""
-_STRETCH: Final = 0.995
+_STRETCH: Final = 0.998
 """Of its length that a leg may be straightened to by a lock, if it was not straighter before."""
-_LOWER_SECONDS: Final = 0.15
-"""Over this long the pelvis goes down and comes up."""
 _UP: Final = np.array([0.0, 0.0, 1.0])
 
 
@@ -53,6 +52,7 @@ def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], set
     joints = motion.joints(rotations)
     ankles, foot, toes = joints[:, ANKLES], rotations[:, ANKLES], rotations[:, TOES]
     ground = heights_under(motion, source)
+    firm = np.zeros((len(motion), 2))
     for side, name in enumerate(SIDES):
         own = [strip for strip in strips if strip.side == name]
         came = ankles[:, side], foot[:, side], ground
@@ -60,9 +60,15 @@ def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], set
         ankles[:, side], foot[:, side], toes[:, side] = _held(
             ankles[:, side], foot[:, side], toes[:, side], prints, feet, side
         )
+        firm[:, side] = prints.toe
+    hips, reach = joints[:, HIPS], _reach(joints)
+    up, foot = lifted(ankles - hips, reach, foot, feet.ball, firm, source.seconds, settings.lift_heel)
+    ankles = ankles + up
     loose = np.maximum(ground[:, None] - foot_depth(ankles, foot, toes, feet), 0.0)
     ankles = ankles + loose[..., None] * _UP
-    root = motion.root - _UP * _too_short(motion, joints, ankles, source.seconds, settings.lower_pelvis)[:, None]
+    cost = view_cost(joints[:, SEEN], source.camera)
+    shift = reach_shift(ankles - hips, reach, cost, source.seconds, settings.lower_pelvis)
+    root = motion.root + shift
     return with_legs(motion, Legs(root, ankles, foot, toes))
 
 
@@ -115,7 +121,7 @@ def _above_floor(foot: Array, prints: Footprints, feet: Feet, side: int) -> Arra
     if not changed.any():
         return foot
     out = foot.copy()
-    out[changed] = _raised(sole[changed], below[changed]) @ foot[changed]
+    out[changed] = raised(sole[changed], below[changed]) @ foot[changed]
     return out
 
 
@@ -130,29 +136,12 @@ def _toes_up(ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: F
     if not changed.any():
         return toes
     out = toes.copy()
-    out[changed] = _raised(tip[changed], below[changed]) @ toes[changed]
+    out[changed] = raised(tip[changed], below[changed]) @ toes[changed]
     return out
 
 
-def _raised(vector: Array, by: Array) -> Array:
-    """The rotations that raise the ends of vectors by some metres. Shape: (n, 3), (n,) → (n, 3, 3)."""
-    size = np.linalg.norm(vector, axis=-1)
-    height = np.clip(vector[:, 2] + by, -size, size)
-    aside = np.sqrt(np.maximum(size**2 - height**2, 0.0)) / np.maximum(np.linalg.norm(vector[:, :2], axis=-1), 1e-9)
-    return swing(vector, np.concatenate([vector[:, :2] * aside[:, None], height[:, None]], -1))
-
-
-def _too_short(motion: SkeletonMotion, joints: Array, ankles: Array, seconds: Array, most: float) -> Array:
-    """How far the pelvis has to go down for both legs to reach, smoothly. Shape: (F,) metres."""
-    hips, knees, before = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
-    leg = (length(knees - hips) + length(before - knees))[..., 0]
-    allowed = np.maximum(_STRETCH * leg, np.minimum(length(before - hips)[..., 0], leg))
-    way = ankles - hips
-    aside = np.linalg.norm(way[..., :2], axis=-1)
-    reach = np.sqrt(np.maximum(allowed**2 - aside**2, 0.0))
-    need = np.clip(-way[..., 2] - reach, 0.0, most).max(1)
-    if not need.any() or len(seconds) < 2:
-        return np.asarray(need)
-    frames = _LOWER_SECONDS / float(np.median(np.diff(seconds)))
-    wide = maximum_filter1d(need, 2 * round(frames) + 1, mode="nearest")
-    return np.asarray(gaussian_filter1d(wide, frames / 2, mode="nearest", truncate=2.0))
+def _reach(joints: Array) -> Array:
+    """How far legs may reach from hip to ankle. Shape: (F, 24, 3) → (F, 2) metres."""
+    hips, knees, ankles = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
+    leg = (length(knees - hips) + length(ankles - knees))[..., 0]
+    return np.asarray(np.maximum(_STRETCH * leg, np.minimum(length(ankles - hips)[..., 0], leg)))

@@ -75,7 +75,7 @@ class Floor:
     strength: float = number(1.0, 0, 1, _STRENGTH)
     keep_picture: bool = flag(True, "move the body along the camera's view, so that it stays on its picture; else up")
     smooth_seconds: float = number(0.3, 0.02, 5, "corrections change within about this time")
-    drift: float = number(1.0, 0, 1, "how much of the sliding of feet that stand is taken out of the path")
+    drift: float = number(0.15, 0, 1, "how much of the sliding of feet that stand is taken out of the path")
     push_out: bool = flag(True, "lift feet that are below the floor")
 
 
@@ -105,7 +105,8 @@ class FootContact:
     height: float = number(0.08, 0.005, 1, "metres above the ground below which it may stand")
     shortest_seconds: float = number(0.12, 0, 2, "shorter contacts are not believed")
     blend_seconds: float = number(0.12, 0, 1, "over this long a foot is led to where it stands, and let go")
-    lower_pelvis: float = number(0.08, 0, 0.5, "metres by which the pelvis may go down where a leg is too short")
+    lift_heel: float = number(0.018, 0, 0.1, "metres by which a heel may come up where a leg is too short")
+    lower_pelvis: float = number(0.08, 0, 0.5, "metres by which the body may move for a leg that still is too short")
     strips: tuple[Strip, ...] | None = None
     """Where the artist says that feet stand; None: where they are detected to."""
 

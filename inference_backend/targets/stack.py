@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from ..errors import BadArgument
 from . import floor, foot_contact, gap_fill, outliers, smoothing
 from .contacts import standing_frames, strips_of
 from .effects import Effects, effects
@@ -63,16 +64,24 @@ class Stacked(NamedTuple):
 
 
 def apply_layers(source: StackSource, layers: Layers) -> Stacked:
-    """The base pose, and what each layer did to it: on the contacts that the fitted pose has, or the artist gave."""
+    """The base pose, and what each layer did to it: on the contacts that the fitted pose has, or the artist gave.
+
+    Raises BadArgument, with the `layer`, where one comes to nothing with these sources.
+    """
     motion, reports = source.fitted, []
     stands = standing_frames(strips_of(motion, source, layers.foot_contact), source.seconds)
     before = effects(motion, source, stands)
     for name, layer in LAYERS.items():
-        if name == "floor":
-            strips = _strips(motion, source, layers)
-            layers = replace(layers, foot_contact=replace(layers.foot_contact, strips=strips))
-        enabled = bool(getattr(layers, name).enabled)
-        made = layer(motion, source, layers) if enabled and len(source) else motion
+        try:
+            if name == "floor":
+                strips = _strips(motion, source, layers)
+                layers = replace(layers, foot_contact=replace(layers.foot_contact, strips=strips))
+            enabled = bool(getattr(layers, name).enabled)
+            made = layer(motion, source, layers) if enabled and len(source) else motion
+        except np.linalg.LinAlgError as error:
+            raise _failed(name) from error
+        if not (np.isfinite(made.root).all() and np.isfinite(made.rotations).all()):
+            raise _failed(name)
         after = before if made is motion else effects(made, source, stands)
         way = 0.0 if made is motion else float(np.linalg.norm(made.joints() - motion.joints(), axis=-1).mean())
         reports.append(LayerReport(name, enabled, before, after, 1000 * way))
@@ -80,9 +89,18 @@ def apply_layers(source: StackSource, layers: Layers) -> Stacked:
     return Stacked(motion, tuple(reports), strips)
 
 
+def _failed(name: str) -> BadArgument:
+    return BadArgument(
+        f"the clean-up layer {name.replace('_', ' ')} comes to nothing here",
+        hint="Turn it off, or change its settings.",
+        layer=name,
+    )
+
+
 def _strips(motion: SkeletonMotion, source: StackSource, layers: Layers) -> tuple[Strip, ...]:
     """The artist's strips; else those detected on a first floor, where height and speed of feet say more."""
     strips = strips_of(motion, source, layers.foot_contact)
     if layers.foot_contact.strips is not None or not layers.floor.enabled or not len(source):
         return strips
-    return strips_of(floor.layer(motion, source, layers.floor, strips), source, layers.foot_contact)
+    free = replace(layers.floor, strength=1.0, keep_picture=False, drift=1.0)  # nobody sees this floor
+    return strips_of(floor.layer(motion, source, free, strips), source, layers.foot_contact)

@@ -92,6 +92,16 @@ def swing(source: Array, target: Array) -> Array:
     return np.where(opposite[..., None], turn @ flip, turn)
 
 
+def raised(vector: Array, by: Array) -> Array:
+    """The rotations that raise the ends of vectors by some metres, as far as they go. Shape: (..., 3), (...) →
+    (..., 3, 3)."""
+    size = np.linalg.norm(vector, axis=-1)
+    height = np.clip(vector[..., 2] + by, -size, size)
+    flat = np.maximum(np.linalg.norm(vector[..., :2], axis=-1), 1e-9)
+    aside = np.sqrt(np.maximum(size**2 - height**2, 0.0)) / flat
+    return swing(vector, np.concatenate([vector[..., :2] * aside[..., None], height[..., None]], -1))
+
+
 def _small_swing(s: Array, t: Array, cosine: Array) -> Array:
     """As `swing`, for vectors of length 1 that do not point against each other."""
     K = cross_matrix(cross(s, t))

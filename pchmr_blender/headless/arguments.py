@@ -32,6 +32,8 @@ class Batch:
     """Folder of everything that is made."""
     preset: str
     """A preset's name, or the path of a .toml file."""
+    cleanup: str
+    """A clean-up preset's name, or the path of a .toml file."""
     people: str
     """largest, all, or a number."""
     height: float | tuple[float, ...] | None
@@ -81,7 +83,8 @@ def parse(words: Sequence[str]) -> Batch:
     return Batch(
         clips=tuple(clip.absolute() for clip in given.clips),
         out=given.out.absolute(),
-        preset=str(Path(given.preset).absolute()) if given.preset.endswith(".toml") else given.preset,
+        preset=_preset(given.preset),
+        cleanup=_preset(given.cleanup),
         people=given.people,
         height=given.height,
         focal=given.focal,
@@ -133,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--preset", default="default", metavar="NAME", help="a preset's name, or a .toml file (default: default)"
     )
+    parser.add_argument(
+        "--cleanup",
+        default="default",
+        metavar="NAME",
+        help="a clean-up preset's name, or a .toml file (default: default); off leaves the pose as it is found",
+    )
     parser.add_argument("--device", metavar="NAME", help="auto (default), cpu, cuda or mps")
     parser.add_argument("--fps", type=_above(0), help="rate of images, or the true rate of slow motion")
     parser.add_argument(
@@ -163,6 +172,11 @@ def _parser() -> argparse.ArgumentParser:
         help="Python with the backend's packages, or its environment's folder (default: what Set Up Backend has made)",
     )
     return parser
+
+
+def _preset(text: str) -> str:
+    """A preset's name, or a whole path."""
+    return str(Path(text).absolute()) if text.endswith(".toml") else text
 
 
 def _edits_text() -> str:

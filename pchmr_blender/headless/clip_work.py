@@ -87,6 +87,7 @@ def _params(job: ClipJob, batch: Batch) -> dict[str, Any]:
         "people": batch.people,
         "height": batch.height,
         "preset": batch.preset,
+        "cleanup": batch.cleanup,
         "settings": {} if batch.focal is None else {"camera.focal": batch.focal},
         "device": batch.device,
         "fps": batch.fps,

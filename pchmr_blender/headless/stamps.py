@@ -108,19 +108,25 @@ class Ledger:
 
 def settings_key(batch: Batch, clip: Path) -> str:
     """What the .blend and the exports of a clip depend on, as 64 hex digits. Raises ClipNotFound, UnsupportedVideo."""
-    named = ROOT / "presets" / "solve" / f"{batch.preset}.toml"
-    preset = named if named.is_file() else Path(batch.preset)
     values = {
         "clip": fingerprint(clip),
         "people": batch.people,
         "height": batch.height,
         "focal": batch.focal,
-        "preset": preset.read_text("utf-8", "replace") if preset.is_file() else batch.preset,
+        "preset": _content("solve", batch.preset),
+        "cleanup": _content("cleanup", batch.cleanup),
         "fps": batch.fps,
         "form": batch.form,
         "tolerance": batch.tolerance_mm,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _content(kind: str, preset: str) -> str:
+    """What a preset says, by its name or its path; the name where there is no file."""
+    named = ROOT / "presets" / kind / f"{preset}.toml"
+    file = named if named.is_file() else Path(preset)
+    return file.read_text("utf-8", "replace") if file.is_file() else preset
 
 
 def digest(path: Path) -> str:

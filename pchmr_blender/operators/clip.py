@@ -47,6 +47,20 @@ class PCHMR_OT_use_preset(Reporting, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PCHMR_OT_use_clip_cleanup(Reporting, bpy.types.Operator):
+    """Clean takes up with this preset when they are made"""
+
+    bl_idname = "pchmr.use_clip_cleanup"
+    bl_label = "Use Clean-up"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    name: StringProperty(name="Name", description="Of the preset")  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.scene.pchmr.cleanup = self.name
+        return {"FINISHED"}
+
+
 class PCHMR_OT_choose_preset(Reporting, bpy.types.Operator):
     """Solve with a preset of yours, in a .toml file"""
 
@@ -118,6 +132,7 @@ class PCHMR_OT_use_cpu(Reporting, bpy.types.Operator):
 CLASSES = (
     PCHMR_OT_use_movie_clip,
     PCHMR_OT_use_preset,
+    PCHMR_OT_use_clip_cleanup,
     PCHMR_OT_choose_preset,
     PCHMR_OT_choose_output,
     PCHMR_OT_choose_clip,

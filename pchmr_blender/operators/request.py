@@ -12,6 +12,7 @@ import bpy
 
 from ...inference_backend.errors import BadArgument
 from ...inference_backend.footage_files import is_pattern
+from ..scene import own_presets
 from ..scene.properties import SceneSettings
 
 
@@ -29,6 +30,8 @@ class Request:
     """Metres; of each of all people, by size in the picture, where there are several."""
     preset: str
     """A preset's name, or the path of a .toml file."""
+    cleanup: str
+    """A clean-up preset's name, or the path of a .toml file."""
     device: str
     """auto, cpu, cuda or mps."""
     start: int = 0
@@ -48,6 +51,7 @@ class Request:
             "people": self.people,
             "height": self.height,
             "preset": self.preset,
+            "cleanup": self.cleanup,
             "device": self.device,
             "start": self.start,
             "end": self.end,
@@ -72,12 +76,21 @@ def request_of(settings: SceneSettings, *, overwrite: bool = False) -> Request:
         people=str(settings.person) if settings.people == "INDEX" else settings.people.lower(),
         height=_height(settings),
         preset=preset or "default",
+        cleanup=_cleanup(settings.cleanup),
         device=settings.device.lower(),
         start=settings.start if settings.use_range else 0,
         end=settings.end + 1 if settings.use_range else None,
         overwrite=overwrite,
         focal=round(settings.focal, 2) or None,
     )
+
+
+def _cleanup(name: str) -> str:
+    """A user's own preset is a file for the backend, which knows those that come along by their names."""
+    if name.endswith(".toml"):
+        return str(absolute(name))
+    file = own_presets.own_folder("cleanup") / f"{name}{own_presets.SUFFIX}"
+    return str(file) if name and file.is_file() else name or "default"
 
 
 def _height(settings: SceneSettings) -> float | tuple[float, ...]:
@@ -87,16 +100,21 @@ def _height(settings: SceneSettings) -> float | tuple[float, ...]:
     return round(settings.height, 4)
 
 
-def asked_take(settings: SceneSettings) -> Path | None:
-    """The take that a scene's fields describe; None where no clip is chosen."""
+def asked_takes(settings: SceneSettings) -> tuple[Path, ...]:
+    """The takes that a scene's fields may describe, for draw(): `shot.2` is one of two, as a movie and as a folder."""
     if not settings.clip:
-        return None
-    return out_folder(absolute(settings.clip), absolute(settings.out) if settings.out else None)
+        return ()
+    clip, folder = absolute(settings.clip), absolute(settings.out) if settings.out else None
+    return tuple(_take_of(clip, folder, is_folder) for is_folder in (False, True))
 
 
 def out_folder(clip: Path, folder: Path | None) -> Path:
     """Where a clip's take goes: `dance.mp4` → `dance.take`, `shot_####.png` → `shot.take`, beside it or in `folder`."""
-    name = clip.stem if clip.suffix and not clip.is_dir() else clip.name
+    return _take_of(clip, folder, clip.is_dir())
+
+
+def _take_of(clip: Path, folder: Path | None, is_folder: bool) -> Path:
+    name = clip.name if is_folder or not clip.suffix else clip.stem
     if is_pattern(clip):
         name = re.split(r"[#%*?\[]", clip.name)[0].rstrip("_-. ") or clip.parent.name
     return (folder or clip.parent) / f"{name}.take"

@@ -8,6 +8,7 @@ from typing import Final
 import bpy
 
 from .. import installation
+from ..scene.cleanup_presets import preset_files
 from ..scene.open_footage import KINDS, open_footage
 
 _ICONS: Final = {kind: icon for kind, _, _, icon, _ in KINDS}
@@ -40,4 +41,15 @@ class PCHMR_MT_presets(bpy.types.Menu):
         self.layout.operator("pchmr.choose_preset", icon="FILEBROWSER")
 
 
-CLASSES = (PCHMR_MT_movie_clips, PCHMR_MT_presets)
+class PCHMR_MT_clip_cleanup(bpy.types.Menu):
+    """What is done to the pose of a new take"""
+
+    bl_idname = "PCHMR_MT_clip_cleanup"
+    bl_label = "Clean-up"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        for name in sorted(preset_files(), key=lambda name: (name != "default", name == "off", name)):
+            self.layout.operator("pchmr.use_clip_cleanup", text=name.replace("_", " ").title()).name = name
+
+
+CLASSES = (PCHMR_MT_movie_clips, PCHMR_MT_presets, PCHMR_MT_clip_cleanup)

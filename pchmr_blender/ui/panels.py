@@ -75,6 +75,9 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     preset = fields.row(align=True)
     preset.prop(settings, "preset")
     preset.menu("PCHMR_MT_presets", text="", icon="DOWNARROW_HLT")
+    cleanup = fields.row(align=True)
+    cleanup.prop(settings, "cleanup")
+    cleanup.menu("PCHMR_MT_clip_cleanup", text="", icon="DOWNARROW_HLT")
     fields.prop(settings, "device")
 
 

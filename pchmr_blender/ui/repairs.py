@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,10 @@ REPAIRS: Final[Mapping[str, tuple[Repair, ...]]] = {
     "ClipNotFound": (_CLIP,),
     "UnsupportedVideo": (_CLIP,),
     "NoPersonFound": (_CLIP,),
-    "PresetInvalid": (Repair("pchmr.use_preset", "Use the Default Preset", {"name": "default"}),),
+    "PresetInvalid": (
+        Repair("pchmr.use_preset", "Use the Default Preset", {"name": "default"}),
+        Repair("pchmr.use_clip_cleanup", "Use the Default Clean-up", {"name": "default"}),
+    ),
     "TakeMismatch": (_REPLACE, _ELSEWHERE),
     "TakeCorrupt": (_REPLACE,),
     "TakeVersion": (_REPLACE,),
@@ -76,13 +79,13 @@ def repairs_of_person(kind: str) -> tuple[Repair, ...]:
     return _OF_PERSONS.get(kind, (_FIND, _STAND_IN))
 
 
-def repairs_for(problem: Problem, asked: Path | None = None) -> tuple[Repair, ...]:
-    """The buttons that stand below a problem. `asked`: the take that Reconstruct Clip would write now, if any."""
+def repairs_for(problem: Problem, asked: Iterable[Path] = ()) -> tuple[Repair, ...]:
+    """The buttons that stand below a problem. `asked`: the takes one of which Reconstruct Clip would write now."""
     if problem.reason == "online_access":
         return (_ONLINE,)
     again = (Repair("pchmr.import_take", "Import the Take", {"directory": problem.take}),)
     mending = REPAIRS.get(problem.kind, ())
-    if asked is None or asked not in (Path(problem.path), *Path(problem.path).parents):
+    if not {*asked} & {Path(problem.path), *Path(problem.path).parents}:
         # Of another clip by now, or imported by itself: another take than this one would be deleted.
         mending = tuple(repair for repair in mending if repair is not _REPLACE)
     return (*(again if problem.take and problem.kind not in _UNREADABLE else ()), *mending)

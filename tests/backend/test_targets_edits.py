@@ -106,6 +106,22 @@ def test_an_edit_of_one_limb_leaves_the_others_to_rounding() -> None:
     assert np.linalg.norm(pose.joints - base.joints(), axis=-1)[:, J["left_wrist"]].max() > 0.03
 
 
+def test_the_whole_body_is_moved_in_the_world_s_axes_however_it_turns() -> None:
+    base = posed(1, 1)
+    turns = quaternions.from_vector(np.outer(np.linspace(0, np.pi / 2, 9), [0, 0, 1.0]))
+    rotations = np.tile(base.rotations, (9, 1, 1))
+    rotations[:, 0] = quaternions.product(turns, rotations[:, 0])
+    turning = SkeletonMotion(np.tile(base.root, (9, 1)), rotations, REST)
+    edits, by = Edits.none(9), np.array([0.1, -0.05, 0.2])
+    edits.offset[:, 0] = by
+    pose = apply_edits(turning, edits)
+    assert np.allclose(pose.joints - turning.joints(), by, atol=1e-9)
+    for row in (0, 8):
+        dragged = drag(turning.rows(row, row + 1), Edits.none(1), Drag(0, turning.root[row] + by))
+        assert np.allclose(dragged.offset[0, 0], by, atol=1e-12)
+        assert not dragged.offset[0, 1:].any()
+
+
 @pytest.mark.parametrize("size", [0.001, 0.1, 3.0])
 def test_lengths_hold_under_any_edit(size: float) -> None:
     assert off_bones(apply_edits(posed(3, 50), some_edits(4, 50, size))) < 1e-6

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from inference_backend.errors import BadArgument
-from inference_backend.evaluation import evaluate_targets, planted_edits, planted_suspects, planted_takes
+from inference_backend.evaluation import evaluate_targets, fit_leaps, planted_edits, planted_suspects, planted_takes
 from inference_backend.evaluation.evaluate_targets import figures, rows, table
 from inference_backend.evaluation.fast_actions import ACTIONS, kept
 from inference_backend.evaluation.planted_mistakes import FAULTS
 from inference_backend.evaluation.planted_takes import PlantedTake, takes
 from inference_backend.skeletons import JOINTS
-from inference_backend.suspects import MODEL, suspects
+from inference_backend.suspects import MODEL, SuspectInputs, suspects
 from inference_backend.targets import quaternions
 from inference_backend.targets.parameters import Layers
 from inference_backend.targets.source import sole_points
@@ -112,13 +112,44 @@ def test_the_table_has_a_line_a_question(take: PlantedTake, monkeypatch: pytest.
 
 
 def test_suspects_find_what_was_planted(take: PlantedTake) -> None:
+    """At the threshold that the panel has by default, whether the mesh stream follows the mistakes or not."""
     found = planted_suspects.found([take])
-    assert [row.name for row in found] == list(planted_suspects.LOCAL)
+    asked = [(name, follows) for follows in planted_suspects.FOLLOWS for name in planted_suspects.JUDGED]
+    assert [(row.name, row.follows) for row in found] == [("nothing", 0.0), *asked]
+    assert found[0].frames == 0
     for row in found:
-        assert row.frames > 4
-        assert row.found > 0.9
-        assert row.false < 0.08
+        assert row.false <= 0.05
+        assert row.name == "nothing" or (row.frames > 4 and row.found >= 0.9)
     assert len(planted_suspects.table(found).splitlines()) == 2 + len(found)
+
+
+def test_each_mistake_is_told_by_what_shows_it(take: PlantedTake) -> None:
+    told = {(row.name, row.follows): dict(row.causes) for row in planted_suspects.found([take])}
+    for follows in planted_suspects.FOLLOWS:
+        assert told["lost arm", follows]["visibility"] > 0.9
+        assert told["spikes", follows]["jerk"] > 0.9
+        for name in ("spikes", "swapped legs", "wrong elbow"):
+            assert told[name, follows].keys() <= {"jerk", "streams_disagree", "reprojection"}
+
+
+def test_the_mesh_stream_makes_a_share_of_a_mistake(take: PlantedTake) -> None:
+    (plain, away), (half, _), (clean, _) = (
+        planted_suspects.planted_inputs(take, 0, name, follows)
+        for name, follows in (("wrong elbow", 0.0), ("wrong elbow", 0.5), ("nothing", 0.5))
+    )
+    np.testing.assert_allclose(plain.joints_hmr, clean.joints_hmr)
+    np.testing.assert_allclose(half.joints_hmr[~away], plain.joints_hmr[~away], atol=1e-9)
+
+    def apart(inputs: SuspectInputs) -> float:
+        return float(np.linalg.norm(inputs.joints_hmr - inputs.joints_lifted, axis=-1)[away].mean())
+
+    assert apart(half) < 0.75 * apart(plain)
+
+
+def test_the_leap_is_fitted_to_what_is_planted(take: PlantedTake) -> None:
+    fitted = fit_leaps.fit_to([take], MODEL)
+    assert fitted.leap == pytest.approx(MODEL.leap, rel=0.5)
+    assert replace(fitted, leap=MODEL.leap) == MODEL
 
 
 def test_one_edited_joint_mends_most_of_a_wrong_forearm(take: PlantedTake) -> None:
@@ -130,9 +161,17 @@ def test_one_edited_joint_mends_most_of_a_wrong_forearm(take: PlantedTake) -> No
 
 def test_blind_scores_find_nothing(take: PlantedTake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that looks at nothing but the mesh stream's noise."""
-    blind = replace(MODEL, reprojection=0, jerk=0, lifter_error=0, visibility=0, streams_disagree=0)
+    blind = replace(MODEL, reprojection=0, jerk=0, lifter_error=0, visibility=0, streams_disagree=0, leap=0)
     monkeypatch.setattr(planted_suspects, "suspects", partial(suspects, model=blind))
-    assert max(row.found for row in planted_suspects.found([take])) < 0.2
+    assert max(row.found for row in planted_suspects.found([take]) if row.frames) < 0.2
+
+
+@pytest.mark.parametrize(("name", "least"), [("spikes", 0.5), ("swapped legs", 0.9)])
+def test_without_the_leap_they_are_missed(
+    take: PlantedTake, monkeypatch: pytest.MonkeyPatch, name: str, least: float
+) -> None:
+    monkeypatch.setattr(planted_suspects, "suspects", partial(suspects, model=replace(MODEL, leap=0)))
+    assert all(row.found < 1 - least for row in planted_suspects.found([take]) if row.name == name)
 
 
 def test_files_that_are_no_rendered_clips(tmp_path: Path) -> None:

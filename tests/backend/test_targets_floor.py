@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference_backend.targets import quaternions
 from inference_backend.targets.contacts import detected_strips
 from inference_backend.targets.floor import layer
 from inference_backend.targets.foot_contact import layer as lock_feet
@@ -98,11 +99,57 @@ def test_a_standing_body_does_not_drift() -> None:
     take = stand(150)
     ray = take.motion.root[0] - CAMERA
     drift = 0.3 * (np.arange(150) / 150)[:, None] * (ray / np.linalg.norm(ray)) * [1, 1, 0]
-    before, after = moved(take, drift), floored(take, moved(take, drift))
+    before, after = moved(take, drift), floored(take, moved(take, drift), Floor(drift=1.0))
     speed = [np.linalg.norm(np.diff(m.root[:, :2], axis=0), axis=-1).mean() * FPS for m in (before, after)]
     assert speed[1] < 0.05 * speed[0]
     kept = floored(take, before, Floor(drift=0.0))
     assert np.linalg.norm(np.diff(kept.root[:, :2], axis=0), axis=-1).mean() * FPS > 0.8 * speed[0]
+
+
+def test_slides_across_the_view_are_left_to_the_feet() -> None:
+    """There the picture knows better; in depth it knows next to nothing."""
+    take = walk(150)
+    ray = take.motion.root[75] - CAMERA
+    depth = ray * [1, 1, 0] / np.linalg.norm(ray[:2])
+    sway = 0.03 * np.sin(2 * np.pi * np.arange(150) / 60)[:, None]
+    kept = []
+    for way in (depth, np.cross(depth, [0, 0, 1])):
+        swaying = moved(take, sway * way)
+        out = floored(take, swaying)
+        kept.append(np.linalg.norm((out.root - take.motion.root) @ way) / np.linalg.norm(sway))
+    assert kept[0] < 0.45 < 0.7 < kept[1], kept
+    straight = floored(take, swaying, Floor(keep_picture=False))
+    assert np.linalg.norm((straight.root - take.motion.root) @ way) / np.linalg.norm(sway) < 0.4
+
+
+def test_a_tilted_foot_stands_on_its_lower_end() -> None:
+    take = stand()
+    tiptoe = take.motion.rotations.copy()
+    tiptoe[:, [7, 8]] = quaternions.from_vector([0.15, 0.0, 0.0])  # heels up
+    up = take.motion.changed(rotations=tiptoe)
+    up = up.changed(root=up.root - [0, 0, heights(up).min()])
+    assert heights(up)[:, :2].min() > 0.02
+    out = floored(take, up)
+    assert np.abs(out.root - up.root).max() < 0.004
+
+
+def test_what_is_far_below_the_floor_says_nothing_of_it() -> None:
+    """Legs that the picture's edge cuts off may be anywhere."""
+    take = stand()
+    deep = moved(take, np.array([0, 0, -2.0]))
+    source = replace(take.source(deep), standing=np.zeros((60, 4)))
+    out = layer(deep, source, replace(SETTINGS, push_out=True), ())
+    assert np.abs(out.root - deep.root).max() < 0.01
+
+
+def test_what_was_not_seen_does_not_push_the_body_up() -> None:
+    take = stand()
+    deep = moved(take, np.array([0, 0, -0.1]))
+    source = replace(take.source(deep), standing=np.zeros((60, 4)))
+    hidden = replace(source, visibility=np.zeros((60, 24)))
+    seen, unseen = (layer(deep, one, SETTINGS, ()).root - deep.root for one in (source, hidden))
+    assert seen[:, 2].min() > 0.08
+    assert np.abs(unseen).max() < 1e-6
 
 
 def test_a_walk_goes_as_far_as_it_did() -> None:

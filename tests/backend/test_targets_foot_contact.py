@@ -21,7 +21,8 @@ from inference_backend.targets.vectors import swing
 from .walkers import CAMERA, FEET, FPS, SOLES, Walk, jump, stand, walk
 
 Array = NDArray[np.float64]
-SETTINGS = FootContact()
+SETTINGS = FootContact(lift_heel=0.0)
+"""Feet that are held to the millimetre; heels that lift have tests of their own."""
 
 
 def strips(take: Walk) -> tuple[Strip, ...]:
@@ -82,7 +83,7 @@ def test_feet_that_stand_hold_still_on_the_floor(make: type, seed: int) -> None:
 def test_the_pose_stays_as_right_as_it_was(make: type) -> None:
     take = make()
     motion = disturbed(take, 5)
-    out = locked(take, floor_layer(motion, take.source(motion), Floor(), strips(take)))
+    out = locked(take, floor_layer(motion, take.source(motion), Floor(drift=1.0), strips(take)))
     errors = []
     for other in (motion, out):
         joints, true = other.joints(), take.motion.joints()
@@ -194,6 +195,42 @@ def test_the_pelvis_goes_down_where_a_leg_is_too_short() -> None:
     assert slide(out, take.stands).mean() < 0.005
     fixed = locked(take, high, lower_pelvis=0.0)
     assert np.array_equal(fixed.root, high.root)
+
+
+def test_the_body_goes_the_way_that_shows_least() -> None:
+    take = walk(150)
+    high = take.motion.changed(root=take.motion.root + np.array([0, 0, 0.11]))
+    ray = high.root - CAMERA
+    ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
+    moved = locked(take, high, lower_pelvis=0.3).root - high.root
+    far = np.linalg.norm(moved, axis=-1) > 0.005
+    assert far.sum() > 20
+    along = (moved * ray).sum(-1)
+    shown = np.linalg.norm(moved - along[:, None] * ray, axis=-1)
+    assert (np.abs(along) > shown)[far].mean() > 0.8
+
+
+@pytest.mark.parametrize("most", [0.01, 0.03])
+def test_heels_lift_before_the_body_moves(most: float) -> None:
+    take = stand(90)
+    sway = 0.025 * (1 - np.cos(2 * np.pi * np.arange(90) / 45))
+    high = take.motion.changed(root=take.motion.root + sway[:, None] * [0, 0, 1])
+    still, lifted = (locked(take, high, lift_heel=lift) for lift in (0.0, most))
+    way = [np.linalg.norm(motion.root - high.root, axis=-1).mean() for motion in (still, lifted)]
+    assert way[1] < 0.6 * way[0]
+    heels = (sole_points(lifted, SOLES)[..., 2] - FEET.sole_heights)[:, :2]
+    assert 0.005 < heels.max() < 1.5 * most
+    toes = take.stands & [False, False, True, True]
+    assert slide(lifted, toes).max() < 0.002
+    assert slide(lifted, take.stands).max() < 0.02, "heels do not bob"
+    assert np.abs(lifted.joints()[:, 10:12] - still.joints()[:, 10:12]).max() < 0.003
+
+
+def test_legs_that_reach_leave_heels_down() -> None:
+    take = stand()
+    low = take.motion.changed(root=take.motion.root - np.array([0, 0, 0.05]))
+    assert np.abs(locked(take, low, lift_heel=0.03).root - low.root).max() < 1e-9
+    assert height(locked(take, low, lift_heel=0.03), take.stands).max() < 1e-4
 
 
 def test_feet_do_not_go_through_the_floor() -> None:
