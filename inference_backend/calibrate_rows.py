@@ -31,9 +31,9 @@ class Calibrator:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         """`settings` of a take's `take.json`."""
-        self._preset = CalibrationPreset(**settings.get("calibration", {}))
+        self.preset = CalibrationPreset(**settings.get("calibration", {}))
         self._parameters = json.dumps(settings.get("calibration", {}), sort_keys=True)
-        self._body, self._weights = load_default_body(), calibration_weights()
+        self.body, self.weights = load_default_body(), calibration_weights()
 
     def rows(self, person: Person, start: int, stop: int, target: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         """The rows [start, stop) of the stage "calibrate", from the person's meshes and the rows of "target"."""
@@ -52,7 +52,7 @@ class Calibrator:
         """
         wanted = [tensor(target[name]) for name in ("joints_target", "points_target", "twist_target", "strength")]
         calibrated, rotations, placed = calibrated_batch(
-            self._body, self._weights, self._preset, vertices, joints, pose, *wanted
+            self.body, self.weights, self.preset, vertices, joints, pose, *wanted
         )
         return {
             "vertices": calibrated.numpy(),

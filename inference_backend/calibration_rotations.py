@@ -34,26 +34,26 @@ ENDS: Final = tuple(joint for joint in range(len(JOINTS)) if joint not in PARENT
 SEGMENTS: Final = BONES + tuple((joint, joint) for joint in ENDS)
 """The 28 segments as (joint it begins in, joint it ends in). The first 23 are `skeletons.BONES`."""
 
-_BRANCHING: Final = ((0, (1, 2, 3, 0, 0)), (9, (12, 13, 14, 16, 17)))
+BRANCHING: Final = ((0, (1, 2, 3, 0, 0)), (9, (12, 13, 14, 16, 17)))
 """Pelvis and chest, and what may turn them; the pelvis' own place pads its row."""
-_CONGRUENT: Final = 0.003
+CONGRUENT: Final = 0.003
 """Metres that the triangle of neck and collars may differ by between the two poses to be taken for the same bones."""
 _BRANCHES: Final = tuple(index for index, (start, end) in enumerate(SEGMENTS) if start in (0, 9) and end != start)
 _TORSO: Final = ((9, (1, 2, 12, 16, 17)),)
 _BENDING: Final = (1, 2, 16, 17)
 """Thighs and upper arms: the joint at their end bends in a plane, which shows their twist."""
-_LEVELS: Final = ((3, 12, 13, 14), (*_BENDING, 6), (4, 5, 18, 19), (7, 8, 20, 21))
+LEVELS: Final = ((3, 12, 13, 14), (*_BENDING, 6), (4, 5, 18, 19), (7, 8, 20, 21))
 """Joints of one bone, parents before children. Thighs wait for upper arms, so that one call finds the twist of both."""
-_CHILD: Final = {start: end for start, end in SEGMENTS if start not in (0, 9)}
+CHILD: Final = {start: end for start, end in SEGMENTS if start not in (0, 9)}
 
-_POINTED: Final = ((15, (24, 25, 26)), (20, (22, 27, 29)), (21, (23, 28, 30)), (7, (10, 31, 31)), (8, (11, 32, 32)))
+POINTED: Final = ((15, (24, 25, 26)), (20, (22, 27, 29)), (21, (23, 28, 30)), (7, (10, 31, 31)), (8, (11, 32, 32)))
 """Joints that points turn, and by what: joints, then 24 + index in `skeletons.POINTS`. The heel, nearer to the ankle
 than the toes' joint is, counts twice."""
-_TOE_TIPS: Final = ((10, 33), (11, 34))
+TOE_TIPS: Final = ((10, 33), (11, 34))
 
-_BEND: Final = math.sin(math.radians(40)) ** 2
+BEND: Final = math.sin(math.radians(40)) ** 2
 """sin² of the flexion from which the bend plane counts in full; it counts a 25th at 20°, nothing at 0."""
-_SHORT: Final = 1e-4
+SHORT: Final = 1e-4
 """Metres: a bone below it has no axis."""
 
 
@@ -89,14 +89,14 @@ def bone_rotations(
     if form not in ("bone", "torso", "chain"):
         raise ValueError(f"form: found {form!r}, want 'bone', 'torso' or 'chain'")
     share = _chest_shares(joints_hmr, joints_target)
-    branching, _ = align(*(_spokes(joints, _BRANCHING) * share for joints in (joints_hmr, joints_target)))
+    branching, _ = align(*(_spokes(joints, BRANCHING) * share for joints in (joints_hmr, joints_target)))
     rotations = [branching[:, 0]] * len(JOINTS)
     rotations[9] = branching[:, 1]
     base = None if form == "chain" else _base(joints_hmr, joints_target, form)
-    levels = _LEVELS if base is None else ((*_LEVELS[1], *_LEVELS[0], *_LEVELS[2], *_LEVELS[3]),)
+    levels = LEVELS if base is None else ((*LEVELS[1], *LEVELS[0], *LEVELS[2], *LEVELS[3]),)
     for level in levels:
         before = torch.stack([rotations[PARENTS[joint]] for joint in level], 1) if base is None else base
-        turned = _swings(joints_hmr, joints_target, tuple((joint, _CHILD[joint]) for joint in level), before)
+        turned = _swings(joints_hmr, joints_target, tuple((joint, CHILD[joint]) for joint in level), before)
         if level[:4] == _BENDING and (form != "bone" if limb_twist is None else limb_twist):
             turned = torch.cat([_bent(turned[:, :4], joints_hmr, joints_target), turned[:, 4:]], 1)
         for joint, rotation in zip(level, turned.unbind(1), strict=True):
@@ -133,9 +133,9 @@ def about_bones(joints_hmr: Tensor, angles: Tensor) -> Tensor:
     The axis is the joint's bone; the spine's at pelvis and chest; the last bone's at a limb's end.
     Shape: (B, 24, 3), radians (24,) or (B, 24) → (B, 24, 3, 3).
     """
-    child = {**_CHILD, 0: 3, 9: 12}
+    child = {**CHILD, 0: 3, 9: 12}
     pairs = tuple((PARENTS[joint], joint) if joint in ENDS else (joint, child[joint]) for joint in range(len(JOINTS)))
-    axes = torch.nn.functional.normalize(_between(joints_hmr, pairs), dim=-1, eps=_SHORT)
+    axes = torch.nn.functional.normalize(_between(joints_hmr, pairs), dim=-1, eps=SHORT)
     return axis_angle_to_matrix(axes * angles[..., None])
 
 
@@ -170,7 +170,7 @@ def _spokes(points: Tensor, groups: Sequence[tuple[int, tuple[int, ...]]]) -> Te
 
 
 def _chest_shares(joints_hmr: Tensor, joints_target: Tensor) -> Tensor:
-    """How much each spoke of `_BRANCHING` counts. Shape: (B, 24, 3) twice → (B, 2, 5, 1).
+    """How much each spoke of `BRANCHING` counts. Shape: (B, 24, 3) twice → (B, 2, 5, 1).
 
     Where neck and collars stand around the chest alike in both poses, as they do when the target's bones have the
     body's lengths, they alone give the chest's rotation, and exactly. Otherwise their short bones would turn noise into
@@ -179,7 +179,7 @@ def _chest_shares(joints_hmr: Tensor, joints_target: Tensor) -> Tensor:
     triangle = ((9, 12), (9, 13), (9, 14), (12, 13), (12, 14), (13, 14))
     hmr, target = (_between(joints, triangle).square().sum(-1) for joints in (joints_hmr, joints_target))
     difference = hmr.clamp_min(1e-12).sqrt() - target.clamp_min(1e-12).sqrt()
-    alike = torch.exp(-(difference / _CONGRUENT).square().mean(1))[:, None]
+    alike = torch.exp(-(difference / CONGRUENT).square().mean(1))[:, None]
     one = torch.ones_like(alike)
     pelvis, chest = one.expand(-1, 5), torch.cat([one, alike, alike, 1 - alike, 1 - alike], 1)
     return torch.stack([pelvis, chest], 1)[..., None]
@@ -201,16 +201,16 @@ def _base(joints_hmr: Tensor, joints_target: Tensor, form: Form) -> Tensor:
 
 def _bent(turned: Tensor, joints_hmr: Tensor, joints_target: Tensor) -> Tensor:
     """`turned` (B, 4, 3, 3) of `_BENDING`, twisted so that the next bone bends in the target's plane."""
-    upper = tuple((joint, _CHILD[joint]) for joint in _BENDING)
-    lower = tuple((_CHILD[joint], _CHILD[_CHILD[joint]]) for joint in _BENDING)
-    axis = torch.nn.functional.normalize(_between(joints_target, upper), dim=-1, eps=_SHORT)
+    upper = tuple((joint, CHILD[joint]) for joint in _BENDING)
+    lower = tuple((CHILD[joint], CHILD[CHILD[joint]]) for joint in _BENDING)
+    axis = torch.nn.functional.normalize(_between(joints_target, upper), dim=-1, eps=SHORT)
     has, wants = (turned @ _between(joints_hmr, lower)[..., None])[..., 0], _between(joints_target, lower)
     trust = torch.ones_like(axis[..., 0])
     sides = []
     for bone in (has, wants):
         side = bone - (bone * axis).sum(-1, keepdim=True) * axis
         sine_squared = side.square().sum(-1) / bone.square().sum(-1).clamp_min(1e-12)
-        share = (sine_squared / _BEND).clamp_max(1)
+        share = (sine_squared / BEND).clamp_max(1)
         trust = trust * share.square() * (3 - 2 * share)
         sides.append(side)
     # The twist as a quaternion from its half angle, and its share by a blend with no twist: no sine or square root,
@@ -228,12 +228,12 @@ def _turn_by_points(rotations: list[Tensor], source: Tensor, target: Tensor) -> 
     """Put the rotations in place that points show. `source`, `target` (B, 35, 3): joints, then points."""
     present = (source + target).isfinite().all(-1)
     source, target = (points.nan_to_num(0, 0, 0) for points in (source, target))
-    aligned, unique = align(_spokes(source, _POINTED), _spokes(target, _POINTED))
-    for place, (joint, ends) in enumerate(_POINTED):
+    aligned, unique = align(_spokes(source, POINTED), _spokes(target, POINTED))
+    for place, (joint, ends) in enumerate(POINTED):
         sure = unique[:, place] & present[:, list(ends)].all(1)
         rotations[joint] = torch.where(sure[:, None, None], aligned[:, place], rotations[joint])
     rotations[22], rotations[23] = rotations[20], rotations[21]
-    feet = torch.stack([rotations[PARENTS[joint]] for joint, _ in _TOE_TIPS], 1)
-    tips = _swings(source, target, _TOE_TIPS, feet)
-    for place, (joint, tip) in enumerate(_TOE_TIPS):
+    feet = torch.stack([rotations[PARENTS[joint]] for joint, _ in TOE_TIPS], 1)
+    tips = _swings(source, target, TOE_TIPS, feet)
+    for place, (joint, tip) in enumerate(TOE_TIPS):
         rotations[joint] = torch.where(present[:, tip, None, None], tips[:, place], feet[:, place])

@@ -14,6 +14,10 @@ from .progress import Progress
 
 T = TypeVar("T")
 
+_HINTS: dict[type, Mapping[str, Any]] = {}
+"""The types of each dataclass' fields. Finding them takes longer than reading them, and a preview is read at every move
+of the mouse."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -30,7 +34,9 @@ def read_params(kind: type[T], params: Mapping[str, Any]) -> T:
 
     Paths must be absolute: the server runs in another folder than its client.
     """
-    hints = typing.get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    hints = _HINTS[kind]
     known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
     for name in params:
         if name not in known:

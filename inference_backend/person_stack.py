@@ -110,6 +110,13 @@ class PersonStack:
         points = landmarks[:, list(POINT_LANDMARKS)].numpy() + shift + stretched
         return wanted.astype(np.float32), points.astype(np.float32)
 
+    def point_arms(self) -> NDArray[np.float64]:
+        """(72, 11) what leads from the joints that the points go with to the points: of all global rotations
+        R (24, 3, 3), the columns of one joint after the other's, a point is its joint + R @ arms."""
+        arms = self._rig.shaped(self._betas[0]).arms.numpy().astype(np.float64)
+        joints = arms.shape[0] // 3
+        return np.asarray(arms[:, [joints + point for point in POINT_LANDMARKS]] - arms[:, list(POINT_JOINTS)])
+
     def _to_camera(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray((places - self._world[:3, 3]) @ self._world[:3, :3])
 

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import BadArgument
 from ..skeletons import JOINTS
 from . import quaternions
+from .chains import PELVIS
 from .motion import SkeletonMotion
-from .vectors import Array
+from .vectors import Array, transposed, turned
 
 Mode = Literal["free", "lengths"]
 
@@ -27,7 +28,8 @@ class Edits:
     """Edits of n frames. Other shapes raise ValueError; values that are not finite or absurd raise BadArgument."""
 
     offset: Array
-    """(n, 24, 3) metres from the joint's base place, in the axes of its base rotation; 0: none."""
+    """(n, 24, 3) metres from the joint's base place, in the axes of its base rotation. The pelvis' is in the world's
+    and takes all other joints along, so that between two keys a body that turns neither drifts nor bends. 0: none."""
     turn: Array
     """(n, 24, 4) quaternions: rotation = base rotation · turn, of pelvis, chest, head, wrists and ankles; knuckles and
     toes turn on top of wrist and ankle; the others turn about their own bone alone. Identity: none."""
@@ -64,6 +66,11 @@ class Edits:
     def rows(self, start: int, stop: int) -> Edits:
         """The frames [start, stop)."""
         return Edits(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+    def same(self, other: Edits) -> bool:
+        """Whether they are equal, bit by bit."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return self is other or all(np.array_equal(a, b) for a, b in pairs)
 
     def edited(self) -> NDArray[np.bool_]:
         """(n,) which rows move or turn a joint."""
@@ -118,6 +125,20 @@ class Drag:
             if not np.isfinite(array).all():
                 raise refused(f"{name} of {JOINTS[self.joint]} is not a number")
             object.__setattr__(self, name, array)
+
+
+def moves_of(offset: Array, turned_base: Array) -> Array:
+    """How far `Edits.offset` leads each joint from its base place. Shape: (n, 24, 3), (n, 24, 3, 3) → (n, 24, 3)."""
+    moves = turned(turned_base, offset) + offset[:, [PELVIS]]
+    moves[:, PELVIS] = offset[:, PELVIS]
+    return moves
+
+
+def offsets_of(moves: Array, turned_base: Array) -> Array:
+    """The way back of `moves_of`."""
+    offset = turned(transposed(turned_base), moves - moves[:, [PELVIS]])
+    offset[:, PELVIS] = moves[:, PELVIS]
+    return offset
 
 
 def refused(problem: str) -> BadArgument:

@@ -1,9 +1,9 @@
 """The artist's edits: the last layer of the stack, row by row, and the drags that make them. Numpy only.
 
-An edit says where a joint should be, in the axes of its base rotation, and how a joint is turned. `apply_edits` finds
+An edit says where a joint should be, from its base place, and how a joint is turned. `apply_edits` finds
 the pose that does so with the bones' lengths; `drag` finds the edits of everything that follows a dragged joint.
 Edits are absolute: what hangs on an edited joint has edits of its own, so ends of limbs that have none stay where the
-base pose has them.
+base pose has them. Only the pelvis takes all others along.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ..skeletons import JOINTS, JOINTS_MIRROR, PARENTS
 from . import quaternions
 from .chains import CHILDREN, LIMB_TIPS, PELVIS, TURNING, TWISTING
 from .dragging import Body
-from .edit_values import LARGEST, Drag, Edits, Mode, TargetPose, refused
+from .edit_values import LARGEST, Drag, Edits, Mode, TargetPose, moves_of, offsets_of, refused
 from .motion import SkeletonMotion, local_quaternions
 from .posing import Pose, pose_towards
-from .vectors import Array, transposed, turn_about, turned, unit
+from .vectors import Array, transposed, turn_about, unit
 
-__all__ = ["Drag", "Edits", "Mode", "TargetPose", "apply_edits", "drag", "edits_towards"]
+__all__ = ["Drag", "EditedRow", "Edits", "Mode", "TargetPose", "apply_edits", "drag", "edits_towards"]
 
 _COUNT: Final = len(JOINTS)
 _TWISTING: Final = list(TWISTING)
@@ -30,6 +30,8 @@ _TWIST_ENDS: Final = [CHILDREN[joint][0] for joint in TWISTING]
 _MIRROR: Final = np.diag([-1.0, 1.0, 1.0])
 _SAME: Final = 1e-9
 """Metres, and entries of matrices, within which nothing has moved."""
+_STILL: Final = 1e-6
+"""Metres of a drag that are a control's rounding."""
 _STEADY: Final = 1e-6
 """Radians of twist that are rounding."""
 
@@ -56,32 +58,59 @@ def apply_edits(base: SkeletonMotion, edits: Edits) -> TargetPose:
 
 
 def drag(base: SkeletonMotion, edits: Edits, drag: Drag) -> Edits:
-    """The edits after a drag, followers' included: joints that the drag does not move keep theirs bit by bit.
+    """The edits after a drag of one frame: as `EditedRow.drag`."""
+    return EditedRow(base).drag(edits, drag)
 
-    Args:
-        base: one frame of the base pose. edits: one row, as it was before the drag.
 
-    Raises:
-        ValueError: more than one frame.
-        BadArgument: a place further than `LARGEST` from the base pose.
-    """
-    if len(base) != 1 or len(edits) != 1:
-        raise ValueError(f"base, edits: found {len(base)} and {len(edits)} rows, want 1")
-    turned_base = base.globals()
-    start = Pose(turned_base, base.joints(turned_base))
-    pose, twist = _posed(base.rest_joints, start, edits, np.array([0]))
-    body = Body(pose.joints[0], pose.turned[0])
-    sides = [(drag.joint, False)]
-    if drag.mirror and JOINTS_MIRROR[drag.joint] != drag.joint:
-        sides.append((JOINTS_MIRROR[drag.joint], True))
-    for joint, mirrored in sides:
-        if drag.to is not None:
-            to = body.was[joint] + _displacement(drag, body, mirrored)
-            (body.stretch if drag.mode == "free" else body.move)(joint, to, children=drag.children, pins=drag.pins)
-        if drag.turn is not None:
-            by = _world_turn(drag, start, body, twist[0], base.rest_joints, mirrored)
-            body.turn(joint, by, children=drag.children, pins=drag.pins)
-    return _edits_of(base.rest_joints, start, edits, body)
+class EditedRow:
+    """One frame of the base pose, and what edits make of it: for many questions about the same frame."""
+
+    def __init__(self, base: SkeletonMotion) -> None:
+        """Raises ValueError for more than one frame."""
+        if len(base) != 1:
+            raise ValueError(f"base: found {len(base)} rows, want 1")
+        turned_base = base.globals()
+        self._rest_joints, self._base = base.rest_joints, Pose(turned_base, base.joints(turned_base))
+        self._started: tuple[Edits, Pose, Array] | None = None
+
+    def posed(self, edits: Edits) -> tuple[Pose, Array]:
+        """As `apply_edits`: joints and global rotations, and the twist (1, 24). Raises ValueError for more rows."""
+        if len(edits) != 1:
+            raise ValueError(f"edits: found {len(edits)} rows, want 1")
+        if not edits.edited()[0]:
+            return self._base, np.zeros((1, _COUNT))
+        return _posed(self._rest_joints, self._base, edits, np.array([0]))
+
+    def drag(self, edits: Edits, drag: Drag) -> Edits:
+        """The edits after a drag, followers' included: joints that the drag does not move keep theirs bit by bit.
+
+        `edits`: one row, as it was before the drag.
+
+        Raises:
+            ValueError: more than one row.
+            BadArgument: a place further than `LARGEST` from the base pose.
+        """
+        pose, twist = self._start(edits)
+        body = Body(pose.joints[0], pose.turned[0])
+        sides = [(drag.joint, False)]
+        if drag.mirror and JOINTS_MIRROR[drag.joint] != drag.joint:
+            sides.append((JOINTS_MIRROR[drag.joint], True))
+        for joint, mirrored in sides:
+            if drag.to is not None:
+                by = _displacement(drag, body, mirrored)
+                if np.abs(by).max() > _STILL:
+                    move = body.stretch if drag.mode == "free" else body.move
+                    move(joint, body.was[joint] + by, children=drag.children, pins=drag.pins)
+            if drag.turn is not None:
+                turn = _world_turn(drag, self._base, body, twist[0], self._rest_joints, mirrored)
+                body.turn(joint, turn, children=drag.children, pins=drag.pins)
+        return _edits_of(self._rest_joints, self._base, edits, body)
+
+    def _start(self, edits: Edits) -> tuple[Pose, Array]:
+        """What a drag starts from; while the mouse moves that stays the same."""
+        if self._started is None or not self._started[0].same(edits):
+            self._started = edits, *self.posed(edits)
+        return self._started[1:]
 
 
 def edits_towards(base: SkeletonMotion, wanted: SkeletonMotion) -> Edits:
@@ -95,7 +124,7 @@ def edits_towards(base: SkeletonMotion, wanted: SkeletonMotion) -> Edits:
     turned_base, turned_to = base.globals(), wanted.globals()
     start = Pose(turned_base, base.joints(turned_base))
     edits = Edits.none(len(base))
-    edits.offset[:] = turned(transposed(turned_base), wanted.joints(turned_to) - start.joints)
+    edits.offset[:] = offsets_of(wanted.joints(turned_to) - start.joints, turned_base)
     turning = list(TURNING)
     frames = _frames(start, turned_to)
     edits.turn[:, turning] = quaternions.from_matrix(transposed(frames[:, turning]) @ turned_to[:, turning])
@@ -111,7 +140,7 @@ def edits_towards(base: SkeletonMotion, wanted: SkeletonMotion) -> Edits:
 def _posed(rest_joints: Array, base: Pose, edits: Edits, rows: NDArray[np.intp]) -> tuple[Pose, Array]:
     """The pose of some rows, and their twist (n, 24). `base` holds these rows alone."""
     turn = edits.turn[rows]
-    wanted = base.joints + turned(base.turned, edits.offset[rows])
+    wanted = base.joints + moves_of(edits.offset[rows], base.turned)
     twist = np.zeros(turn.shape[:2])
     twist[:, _TWISTING] = _twist(turn[:, _TWISTING], _bone_axes(rest_joints))
     turns = quaternions.to_matrix(turn)
@@ -171,13 +200,14 @@ def _frames(base: Pose, rotations: Array) -> Array:
 def _edits_of(rest_joints: Array, base: Pose, edits: Edits, body: Body) -> Edits:
     """The edits that make the base pose that of `body`."""
     offset, turn, stretch = edits.offset.copy(), edits.turn.copy(), edits.stretch.copy()
-    moved = np.abs(body.joints - body.was).max(-1) > _SAME
+    by = body.joints - body.was
+    by[[joint for joint in range(_COUNT) if joint != PELVIS]] -= by[PELVIS]  # it takes them along
+    moved = np.abs(by).max(-1) > _SAME
     stretch[0, list(body.stretched)] = 1.0
     stretch[0, moved & (stretch[0] > 0)] = 1.0  # their places are those they have now
     written = moved.copy()
     written[list(body.kept)] = True
-    away = turned(transposed(base.turned[0]), body.joints - base.joints[0])
-    offset[0, written] = away[written]
+    offset[0, written] = offsets_of(body.joints - base.joints, base.turned)[0, written]
     frames = _frames(base, body.turned[None])[0]
     before = _frames(base, body.was_turned[None])[0]
     for joint in TURNING:

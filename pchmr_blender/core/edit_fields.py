@@ -24,7 +24,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "frames": 'footage frames, counted from 0, the last included: "12-40,55", or a number',
     "joint": "a joint (left_wrist) or its bone (wrist.L)",
     "offset": "[x, y, z] metres that the joint is moved by, in its own axes: the rest pose's (x to the body's left, y "
-    "up, z to its front), turned as the joint",
+    "up, z to its front), turned as the joint; the pelvis takes the whole body along, in the axes of Blender's world",
     "to": "[x, y, z] where the joint is to be, in place of offset: metres, Blender's world",
     "turn": "[w, x, y, z] or [x, y, z] in degrees: turns pelvis, chest, head, hands and feet in the joint's own axes, "
     "and the other joints about their own bone",

@@ -49,7 +49,7 @@ class ListedEdit:
     person: int | None = None
     """Index in the take; None: the only one."""
     offset: tuple[float, ...] | None = None
-    """(3,) metres, joint's axes."""
+    """(3,) metres, joint's axes; the pelvis': world."""
     to: tuple[float, ...] | None = None
     """(3,) metres, world."""
     turn: tuple[float, ...] | None = None

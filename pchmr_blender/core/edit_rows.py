@@ -3,7 +3,8 @@
 
 A control bone is the child of its base bone, so its location and rotation are in the base bone's axes. The target stack
 knows no bones: its offsets and turns are in the axes of the joint, those of the rest pose (y up, facing +z) turned as
-the base pose turns the joint. Per joint one constant turn leads from the one to the other.
+the base pose turns the joint. Per joint one constant turn leads from the one to the other. The pelvis' location, which
+moves the whole body, is in the axes of the bone at rest, which stand still, and its offset is in the world's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class EditRows:
     """Edits of n rows, as the target stack's `Edits`; on the wire by these names."""
 
     offset: NDArray[np.float64]
-    """(n, 24, 3) metres, joint's axes."""
+    """(n, 24, 3) metres, joint's axes; the pelvis': Blender's world, and it takes all others along."""
     turn: NDArray[np.float64]
     """(n, 24, 4) w, x, y, z: the joint's own turn after the base pose's, joint's axes."""
     stretch: NDArray[np.float64]
@@ -66,6 +67,9 @@ class EditAxes:
         bones = rest_bones(rest_joints).matrices
         self._to_joint = np.stack([blender_to_y_up(axes.T).T for axes in bones])
         """(24, 3, 3) bone's axes → joint's axes."""
+        self._to_offset = self._to_joint.copy()
+        """(24, 3, 3) bone's axes → those of the joint's offset."""
+        self._to_offset[0] = bones[0]
 
     def edits(self, locations: ArrayLike, quaternions: ArrayLike, stretch: ArrayLike, strength: ArrayLike) -> EditRows:
         """What the control bones hold, as edits.
@@ -75,7 +79,7 @@ class EditAxes:
         turns = self._to_joint @ quaternions_to_matrices(quaternions) @ self._to_joint.swapaxes(-1, -2)
         turn = matrices_to_quaternions(turns)
         return EditRows(
-            (self._to_joint @ np.asarray(locations, np.float64)[..., None])[..., 0],
+            (self._to_offset @ np.asarray(locations, np.float64)[..., None])[..., 0],
             np.where(turn[..., :1] < 0, -turn, turn),
             np.clip(np.asarray(stretch, np.float64), 0, 1),
             np.clip(np.asarray(strength, np.float64), 0, 1),
@@ -85,4 +89,5 @@ class EditAxes:
         """Edits as the control bones hold them. Shape: n edits → locations (n, 24, 3), quaternions (n, 24, 4)."""
         back = self._to_joint.swapaxes(-1, -2)
         turns = back @ quaternions_to_matrices(edits.turn) @ self._to_joint
-        return (back @ edits.offset[..., None])[..., 0], matrices_to_quaternions(turns)
+        locations = (self._to_offset.swapaxes(-1, -2) @ edits.offset[..., None])[..., 0]
+        return locations, matrices_to_quaternions(turns)

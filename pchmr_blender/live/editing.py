@@ -34,8 +34,9 @@ from .one_step import one_step, transforming
 from .request import Answer, How, MeshFile, Question, Wish, changed_joints, same_wishes
 from .wishes import wishes_of
 
-WAIT: Final = 0.012
-"""Seconds that an update waits for the backend's answer; what comes later is shown by the timer."""
+WAIT: Final = 0.03
+"""Seconds that an update waits for the backend's answer, which comes after 5 where nothing else wants the cores; what
+comes later is shown by the timer."""
 
 LET_GO: Final = 0.5
 """Seconds that the end of a drag waits for the answer to it."""

@@ -17,7 +17,7 @@ def wishes_of(controls: LiveControls, held: Held, rest: Held, axes: EditAxes) ->
     return tuple(
         Wish(
             int(joint),
-            controls.place(joint, held) if moved[joint] else None,
+            controls.place(joint, held, rest) if moved[joint] else None,
             row.turn[0, joint] if row is not None and turned[joint] else None,
         )
         for joint in np.flatnonzero(controls.selected() & (moved | turned))

@@ -22,7 +22,7 @@ from . import versions
 from .actions import read_curve
 from .control_curves import CHANNELS, LOCATION, ROTATION, STRENGTH, STRETCH, Channel, ControlCurves, key_frames
 from .handles import part_of
-from .targets import base_name
+from .targets import base_name, controls_of
 
 __all__ = ["clear", "edited_frames", "held", "hold", "key_row", "key_rows", "row_frames", "row_near", "sample"]
 
@@ -94,7 +94,7 @@ def held(person: bpy.types.Collection) -> EditRows:
     """
     targets = part_of(person, "TARGETS")
     values = {channel: np.tile(channel.rest, (1, len(BONE_NAMES), 1)).astype(float) for channel in CHANNELS}
-    for joint, bone in enumerate(_controls(targets)):
+    for joint, bone in enumerate(controls_of(targets)):
         _require_quaternions(bone)
         values[LOCATION][0, joint] = bone.location
         values[ROTATION][0, joint] = bone.rotation_quaternion
@@ -110,7 +110,7 @@ def hold(person: bpy.types.Collection, edits: EditRows) -> None:
     """
     targets = part_of(person, "TARGETS")
     values = _values(targets, edits)
-    for joint, bone in enumerate(_controls(targets)):
+    for joint, bone in enumerate(controls_of(targets)):
         _require_quaternions(bone)
         bone.location = values[LOCATION][0, joint]
         bone.rotation_quaternion = values[ROTATION][0, joint]
@@ -197,16 +197,6 @@ def _at(person: bpy.types.Collection, rows: ArrayLike) -> NDArray[np.float64]:
     return frames[wanted]
 
 
-def _controls(targets: bpy.types.Object) -> list[bpy.types.PoseBone]:
-    """The 24 controls. Raises SceneChanged where one is gone."""
-    missing = [name for name in BONE_NAMES if name not in targets.pose.bones]
-    if missing:
-        raise SceneChanged(
-            f"{targets.name} has no bone {missing[0]} any more", hint="Undo its deletion, or import the take again."
-        )
-    return [targets.pose.bones[name] for name in BONE_NAMES]
-
-
 def _rest(bone: bpy.types.PoseBone, channel: Channel) -> None:
     """Let a bone hold no edit in a channel that has no curve."""
     if channel in (LOCATION, ROTATION):
@@ -217,7 +207,7 @@ def _rest(bone: bpy.types.PoseBone, channel: Channel) -> None:
 
 def _axes(targets: bpy.types.Object) -> EditAxes:
     """Of the controls, by their rest pose."""
-    return EditAxes(np.array([bone.bone.head_local for bone in _controls(targets)]))
+    return EditAxes(np.array([bone.bone.head_local for bone in controls_of(targets)]))
 
 
 def _edits(targets: bpy.types.Object, values: dict[Channel, NDArray[np.float64]]) -> EditRows:
@@ -250,11 +240,16 @@ def _require_sane(edits: EditRows, frames: NDArray[np.float64]) -> None:
             size = np.where(np.isfinite(values), np.abs(values), np.inf).max(-1)
             row, joint = np.unravel_index(np.argmax(size), size.shape)
             raise BadArgument(
-                f"{BONE_NAMES[joint]} is edited by {size[row, joint]:g} at frame {frames[row]:g}",
+                f"{_in_words(BONE_NAMES[joint], field.name, size[row, joint])} at frame {frames[row]:g}",
                 hint="Undo the edit, move the control back, or revert this frame.",
                 bone=BONE_NAMES[joint],
                 frame=float(frames[row]),
             )
+
+
+def _in_words(bone: str, name: str, size: float) -> str:
+    """What an edit that nobody can mean does to a bone."""
+    return f"{bone} is moved by {size:g} m" if np.isfinite(size) else f"the {name} of {bone} is no number"
 
 
 def _require_quaternions(bone: bpy.types.PoseBone) -> None:

@@ -56,7 +56,7 @@ def planned(
         index = _person(edit, people)
         part_of(people[index], "TARGETS")
         rows = edit.rows(views[index].frames)
-        _offsets(edit, rows, views[index])
+        _offsets(edit, rows, views[index], np.zeros(3))
         found.append(PlannedEdit(edit, index, rows))
     return found
 
@@ -70,7 +70,7 @@ def key_edits(person: bpy.types.Collection, view: PersonView, edits: Iterable[Pl
     """
     for one in edits:
         edit, values = one.edit, sample(person, one.rows)
-        offsets = _offsets(edit, one.rows, view)
+        offsets = _offsets(edit, one.rows, view, values.offset[:, 0])
         if offsets is not None:
             values.offset[:, edit.joint] = offsets
         for name in ("turn", "stretch", "strength"):
@@ -94,13 +94,21 @@ def _person(edit: ListedEdit, people: Mapping[int, bpy.types.Collection]) -> int
     return index
 
 
-def _offsets(edit: ListedEdit, rows: NDArray[np.int64], view: PersonView) -> NDArray[np.float64] | None:
-    """What the joint is moved by in each row, in its own axes; None where the edit does not move it. Shape: (n, 3)."""
+def _offsets(
+    edit: ListedEdit, rows: NDArray[np.int64], view: PersonView, whole_body: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """What the joint is moved by in each row, as `EditRows.offset`; None where it is not moved.
+
+    `whole_body`: (n, 3) the pelvis' offsets, or (3,) of all rows. Shape: (n, 3).
+    """
     if edit.to is None:
         return None if edit.offset is None else np.tile(edit.offset, (len(rows), 1))
     away = np.asarray(edit.to) - view.joints_base[rows, edit.joint]
     if np.abs(away).max() > FARTHEST:
         raise edit.refused("to", f"{np.abs(away).max():.0f} m away from the joint, and {FARTHEST:g} m are the most")
+    if edit.joint == 0:
+        return away
+    away = away - whole_body
     # The view's rotations turn the rest pose as Blender has it; the axes of an edit are y up.
     axes = view.rotations_base[rows, edit.joint] @ y_up_to_blender(np.eye(3)).T
     return np.asarray((axes.swapaxes(-1, -2) @ away[..., None])[..., 0])

@@ -11,11 +11,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...inference_backend.errors import SceneChanged
 from ..core.edit_rows import EditAxes, EditRows
 from ..core.skeleton import BONE_NAMES
 from . import versions
 from .control_curves import LOCATION, ROTATION, ControlCurves
+from .targets import base_name, controls_of
 
 _NEAR = 1e-6
 """Metres, quaternion components: what is less is float32's rounding."""
@@ -57,12 +57,8 @@ class LiveControls:
 
     def __init__(self, targets: bpy.types.Object) -> None:
         """Raises SceneChanged where a control or its base is gone."""
-        bones = targets.pose.bones
-        missing = [name for name in BONE_NAMES if name not in bones or bones[name].parent is None]
-        if missing:
-            hint = "Undo its deletion, or import the take again."
-            raise SceneChanged(f"{targets.name} has no control {missing[0]} any more", hint=hint)
-        self._bones = [bones[name] for name in BONE_NAMES]
+        self._bones = controls_of(targets)
+        self._bases = [targets.pose.bones[base_name(name)] for name in BONE_NAMES]
 
     def read(self) -> Held:
         """What they hold now."""
@@ -80,14 +76,21 @@ class LiveControls:
         """The joints whose controls are pinned."""
         return tuple(joint for joint, bone in enumerate(self._bones) if bone.pchmr.pinned)
 
-    def place(self, joint: int, held: Held) -> NDArray[np.float64]:
-        """Where a control is led by what it holds. Shape: (3,) metres, world of the take."""
-        base = np.array(self._bones[joint].parent.matrix, np.float64)
-        return np.asarray(base[:3, :3] @ held.locations[joint] + base[:3, 3])
+    def place(self, joint: int, held: Held, rest: Held) -> NDArray[np.float64]:
+        """Where a control is led by what it holds, with the whole body where it is at rest.
+
+        Shape: (3,) metres, world of the take.
+        """
+        base = np.array(self._bases[joint].matrix, np.float64)
+        still = np.array(self._bones[0].bone.matrix_local, np.float64)[:3, :3]
+        if joint == 0:
+            return np.asarray(base[:3, 3] + still @ held.locations[0])
+        return np.asarray(base[:3, 3] + base[:3, :3] @ held.locations[joint] + still @ rest.locations[0])
 
     def places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where controls and their bases are drawn. Shape: (24, 3) each, metres, world of the take."""
-        both = [(bone.matrix.translation, bone.parent.matrix.translation) for bone in self._bones]
+        pairs = zip(self._bones, self._bases, strict=True)
+        both = [(control.matrix.translation, base.matrix.translation) for control, base in pairs]
         controls, bases = np.array(both, np.float64).swapaxes(0, 1)
         return controls, bases
 

@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.axes import continuous_between
 from ..core.row_ranges import spans
 from . import versions
 from .actions import read_curve, write_keys
@@ -65,14 +66,13 @@ def write_turns(
     quaternions: NDArray[np.float64],
     group: str,
 ) -> None:
-    """The same for quaternions (n, 4), whose signs run on from the rows before them."""
+    """The same for quaternions (n, 4), whose signs run on from the rows before them to those after them."""
     turns, rest, done = quaternions.copy(), (1.0, 0.0, 0.0, 0.0), 0
     for start, stop in spans(rows):
-        before = _held(owner, data_path, rest, frames[max(start - 1, 0)])
-        for i in range(done, done + stop - start):
-            if turns[i] @ before < 0:
-                turns[i] = -turns[i]
-            before = turns[i]
+        before = _held(owner, data_path, rest, frames[start - 1]) if start > 0 else None
+        after = _held(owner, data_path, rest, frames[stop]) if stop < len(frames) else None
+        part = slice(done, done + stop - start)
+        turns[part] = continuous_between(turns[part], before, after)
         done += stop - start
     write_rows(owner, data_path, frames, rows, turns, rest, group)
 

@@ -5,6 +5,10 @@ A joint is two bones. The base bone is locked and has the backend's dense keys: 
 turns as the skeleton does. The control bone is its child and has the name of the skeleton's bone; it has no keys until
 the artist sets some, and its location is the edit: an offset in the axes of the skeleton's bone. So the backend can
 write its keys again without touching a hand-made one.
+
+The pelvis' control moves the whole body, which must neither drift nor bend while it turns between two keys. So its
+location is an offset in axes that stand still: it is no child, but a constraint puts the base's location and rotation
+before its own. What it is away from its base is added to all other controls.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...inference_backend.errors import SceneChanged
 from ..core.skeleton import BONE_NAMES, BonePose, RestBones
 from ..steps import Status, Steps
 from .actions import new_action, write_curves
@@ -29,6 +34,9 @@ TURNED: Final = frozenset(
 )
 """Controls that turn in any way: no joint beyond them says how they are turned. The others point at the joint beyond
 them and turn about their own bone alone. As `targets.chains.TURNING` of the backend."""
+
+WHOLE_BODY: Final = BONE_NAMES[0]
+"""The control that moves the whole body."""
 
 _SIZES: Final = {"pelvis": 0.045, "head": 0.04, "collar": 0.014, "hand": 0.014, "foot": 0.014}
 _SIZE, _BASE_SIZE = 0.02, 0.01
@@ -74,10 +82,40 @@ def create_targets(
             held.lock_rotation_w = held == base
         base.lock_location = (True, True, True)
         control.custom_shape = shape
+    _constrain(targets)
     new_action(targets, targets.name, share_with)
     yield Status(STAGE)
     yield from key_targets(targets, pose, frames)
     return targets
+
+
+def _constrain(targets: bpy.types.Object) -> None:
+    """Let the pelvis' control follow its base, and the other controls the pelvis' control."""
+    follow = targets.pose.bones[WHOLE_BODY].constraints.new("COPY_TRANSFORMS")
+    follow.target, follow.subtarget, follow.mix_mode = targets, base_name(WHOLE_BODY), "BEFORE_SPLIT"
+    follow.owner_space = follow.target_space = "LOCAL"
+    for bone in BONE_NAMES[1:]:
+        for name, away in ((WHOLE_BODY, False), (base_name(WHOLE_BODY), True)):
+            add = targets.pose.bones[bone].constraints.new("COPY_LOCATION")
+            add.target, add.subtarget, add.use_offset = targets, name, True
+            add.owner_space = add.target_space = "POSE"
+            add.invert_x = add.invert_y = add.invert_z = away
+
+
+def controls_of(targets: bpy.types.Object) -> list[bpy.types.PoseBone]:
+    """The 24 controls. Raises SceneChanged where one is gone, or its base."""
+    bones = targets.pose.bones
+    for name in BONE_NAMES:
+        for one in (name, base_name(name)):
+            if one not in bones:
+                hint = "Undo its deletion, or import the take again."
+                raise SceneChanged(f"{targets.name} has no bone {one} any more", hint=hint)
+    if bones[WHOLE_BODY].parent is not None:
+        raise SceneChanged(
+            f"the control {WHOLE_BODY} of {targets.name} hangs on another bone",
+            hint="Undo that; where an earlier version of this extension made the file, import the take again.",
+        )
+    return [bones[name] for name in BONE_NAMES]
 
 
 def key_targets(targets: bpy.types.Object, pose: BonePose, frames: NDArray[np.float64]) -> Steps[None]:
@@ -95,4 +133,4 @@ def _rows(rest: RestBones, height: float) -> Iterator[BoneRow]:
         head, along, z = rest.heads[joint], rest.matrices[joint, :, 1], rest.matrices[joint, :, 2]
         size = height * _SIZES.get(bone.partition(".")[0], _SIZE)
         yield BoneRow(base_name(bone), head, head + along * height * _BASE_SIZE, z, "", "Base", selectable=False)
-        yield BoneRow(bone, head, head + along * size, z, base_name(bone), "Controls")
+        yield BoneRow(bone, head, head + along * size, z, "" if bone == WHOLE_BODY else base_name(bone), "Controls")

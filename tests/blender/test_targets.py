@@ -6,12 +6,13 @@ import bpy
 import numpy as np
 import pytest
 
+from pchmr.inference_backend.errors import SceneChanged
 from pchmr.pchmr_blender.core.skeleton import BONE_NAMES, rest_bones
 from pchmr.pchmr_blender.core.timing import Placing
 from pchmr.pchmr_blender.scene import actions, versions
-from pchmr.pchmr_blender.scene.targets import TURNED, base_name
+from pchmr.pchmr_blender.scene.targets import TURNED, WHOLE_BODY, base_name, controls_of
 
-from ..people import MadeUpPerson
+from ..people import MadeUpPerson, turned
 from .parts import create_skeleton, create_targets, key_targets
 
 PLACING = Placing(fps=24.0, start=1.0)
@@ -65,6 +66,34 @@ def test_an_edit_is_an_offset_in_the_bone_s_own_axes(collection: bpy.types.Colle
         assert np.allclose(matrices(targets, frame)[:, :3, 3], expected, atol=1e-5)
 
 
+def test_between_two_keys_the_whole_body_s_offset_does_not_turn_with_it(collection: bpy.types.Collection) -> None:
+    person = MadeUpPerson()
+    quarter = turned(np.array([0, 0, 1.0]), np.linspace(0, np.pi / 2, person.frame_count))
+    person.rotations = quarter[:, None] @ person.rotations[:1]
+    targets, frames = create_targets(person, PLACING, collection, "Clip"), PLACING.frames(person.seconds)
+    control = targets.pose.bones[WHOLE_BODY]
+    by = np.array([0.1, -0.05, 0.2])
+    control.location = rest_bones(person.rest_joints).matrices[0].T @ by
+    for frame in frames[[0, -1]]:
+        control.keyframe_insert("location", frame=frame)
+    for frame in frames:
+        moved, base = (matrices(targets, frame, name) for name in (str, base_name))
+        assert np.allclose(moved[:, :3, 3] - base[:, :3, 3], by, atol=1e-5)
+        assert np.allclose(moved[:, :3, :3], base[:, :3, :3], atol=1e-5)
+
+
+def test_targets_of_an_earlier_version_are_refused(collection: bpy.types.Collection) -> None:
+    targets = create_targets(MadeUpPerson(), PLACING, collection, "Clip")
+    assert len(controls_of(targets)) == 24
+    bpy.context.view_layer.objects.active = targets
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = targets.data.edit_bones
+    bones[WHOLE_BODY].parent = bones[base_name(WHOLE_BODY)]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    with pytest.raises(SceneChanged, match="hangs on another bone"):
+        controls_of(targets)
+
+
 def test_controls_have_no_keys_and_keep_those_of_the_artist(collection: bpy.types.Collection) -> None:
     person = MadeUpPerson()
     targets = create_targets(person, PLACING, collection, "Clip")
@@ -98,7 +127,7 @@ def test_only_controls_can_be_taken(collection: bpy.types.Collection) -> None:
         assert not any(control.lock_location)
         assert all(control.lock_scale)
         assert any(control.lock_rotation) == (bone not in TURNED)
-        assert control.parent == base
+        assert control.parent == (None if bone == WHOLE_BODY else base)
 
 
 def test_bases_are_short_and_never_stretch(collection: bpy.types.Collection) -> None:

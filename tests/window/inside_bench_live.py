@@ -17,8 +17,8 @@ import drive  # noqa: E402
 import numpy as np  # noqa: E402
 from edit_window import body_of, bring, enter, module, place_of, preview, quiet, select, vertices  # noqa: E402
 
-MOVES = 200
-PAUSE = 0.03
+MOVES = 600
+PAUSE = 0.05
 """Seconds between mouse moves."""
 
 
@@ -39,7 +39,7 @@ class Watch:
         for owner, name, part in (
             (editing.Editing, "follow", "handler"),
             (asking, "ask", "ask"),
-            (asking, "pump", "backend"),
+            (asking, "pump", "waited"),
             (editing, "show_vertices", "write"),
             (editing.LiveControls, "hold", "followers"),
             (editing.LiveControls, "read", "read"),
@@ -95,6 +95,7 @@ class Watch:
         depsgraph.update()
         self._within = False
         self._parts = {**parts, "total": time.perf_counter() - self._began}
+        self._parts["evaluated"] = self._parts["total"] - parts["handler"]
         editing = module("live.mode").current()
         fresh = not editing.waiting and np.array_equal(vertices(preview()), editing.answer.vertices)
         self.updates.append(self._parts)
