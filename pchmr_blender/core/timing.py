@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, floor, isfinite
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_ROUND: Final = 0.01
+"""Frames that single precision may be off."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,8 @@ class Placing:
     def seconds(self, frames: ArrayLike) -> NDArray[np.float64]:
         """Scene frames → seconds of the footage, any shape."""
         return (np.asarray(frames, np.float64) - self.start) / self.fps
+
+
+def whole_frames(first: float, last: float) -> tuple[int, int]:
+    """First and last whole frame of what goes on from one scene frame to another."""
+    return floor(first + _ROUND), ceil(last - _ROUND)

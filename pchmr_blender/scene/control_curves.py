@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..core.edit_keys import NEAR, covered, edit_keys
 from ..core.skeleton import BONE_NAMES
 from . import versions
-from .actions import new_action
+from .actions import new_action, read_curve
 
 FALLOFF: Final = "BREAKDOWN"
 """Type of the keys on which an edit is gone."""
@@ -106,7 +106,9 @@ class ControlCurves:
         """The times in which any control is away from rest, by its keys: open spans of scene frames."""
         found = []
         for bone, channel, curves in self.keyed():
-            frames = np.unique([point.co.x for curve in curves if curve for point in curve.keyframe_points])
+            frames = np.unique(
+                np.concatenate([read_curve(curve)[:, 0].astype(np.float64) for curve in curves if curve])
+            )
             found += covered(frames, self.values(bone, channel, frames), channel.rest)
         return found
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +53,7 @@ def rows_in_scope(context: bpy.types.Context, person: bpy.types.Collection, scop
     if scope == "FRAME":
         return np.array([row_near(person, context.scene.frame_current_final)])
     if scope == "KEYS":
-        spans = ControlCurves(part_of(person, "TARGETS")).reach()
-        found = [np.flatnonzero((frames > low) & (frames < high)) for low, high in spans]
+        found = [_between(frames, ControlCurves(part_of(person, "TARGETS")).reach())]
         return _some(found, "no key of a control is selected", "Select keys in the dope sheet, or choose other frames.")
     if scope == "PREVIEW":
         first, last = frame_range(context.scene)
@@ -71,9 +72,7 @@ def edited_rows(person: bpy.types.Collection) -> NDArray[np.int64]:
     Raises SceneChanged where the targets or their base keys are gone.
     """
     frames = row_frames(person)
-    spans = ControlCurves(part_of(person, "TARGETS")).away()
-    inside = [np.flatnonzero((frames > low) & (frames < high)) for low, high in spans]
-    return np.unique(np.concatenate(inside)).astype(np.int64) if inside else np.zeros(0, np.int64)
+    return _between(frames, ControlCurves(part_of(person, "TARGETS")).away())
 
 
 def frame_range(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -90,6 +89,20 @@ def selected_joints(person: bpy.types.Collection) -> list[int]:
     if not found:
         raise BadArgument("no control is selected", hint="Select controls of the Targets in pose mode.")
     return found
+
+
+def _between(frames: NDArray[np.float64], spans: Sequence[tuple[float, float]]) -> NDArray[np.int64]:
+    """The rows that lie within any of some spans of frames, their ends left out. Shape: (F,) rising → (n,)."""
+    if not len(spans):
+        return np.zeros(0, np.int64)
+    low, high = np.array(spans, np.float64).T
+    first = np.searchsorted(frames, low, "right")
+    after = np.maximum(np.searchsorted(frames, high, "left"), first)
+    # A panel asks with every move of the mouse, of hours of frames and thousands of keys.
+    steps = np.zeros(len(frames) + 1, np.int64)
+    np.add.at(steps, first, 1)
+    np.add.at(steps, after, -1)
+    return np.flatnonzero(np.cumsum(steps)[:-1]).astype(np.int64)
 
 
 def _some(found: list[NDArray[np.intp]] | list[NDArray[np.int64]], problem: str, hint: str) -> NDArray[np.int64]:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import ceil, floor
 from typing import Final
 
 import bpy
 
+from ..core.timing import whole_frames
 from .actions import curves_of, read_curve
 
 _HIDING: Final = ("hide_viewport", "hide_render", "hide_select")
 _UNITS: Final = ("system", "scale_length", "system_rotation", "length_unit")
-_ROUND: Final = 0.01
 
 
 def key_range(skeleton: bpy.types.Object, scene: bpy.types.Scene) -> tuple[int, int]:
@@ -28,8 +27,7 @@ def key_range(skeleton: bpy.types.Object, scene: bpy.types.Scene) -> tuple[int, 
     keys = [frames for frames in keys if len(frames)]
     if not keys:
         return scene.frame_start, scene.frame_end
-    first, last = min(frames[0, 0] for frames in keys), max(frames[-1, 0] for frames in keys)
-    return floor(first + _ROUND), ceil(last - _ROUND)
+    return whole_frames(min(frames[0, 0] for frames in keys), max(frames[-1, 0] for frames in keys))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from ..core.file_formats import ExportOptions, Format
 from ..core.skeleton import BONE_NAMES
 from .actions import curves_of, read_curve
 from .body_forms import form_of
+from .body_visibility import always_shown
 from .export_bvh import write_skeleton_bvh
 from .export_formats import available, refusal
 from .export_points import write_abc, write_usd
@@ -75,7 +76,11 @@ def export(
     if frames[1] < frames[0]:
         hint = "Correct the frame range."
         raise BadArgument(f"the last frame, {frames[1]}, is before the first, {frames[0]}", hint=hint)
-    with _new_file(path, file_format) as new, stage(objects, scene, frames, collection.name) as staged:
+    with (
+        _new_file(path, file_format) as new,
+        stage(objects, scene, frames, collection.name) as staged,
+        always_shown(objects),  # USD has no sample of a hidden frame, Alembic none and shifts the others
+    ):
         match file_format:
             case Format.FBX:
                 write_fbx(new)

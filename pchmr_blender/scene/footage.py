@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -151,18 +152,28 @@ def footage_file(camera: bpy.types.Object) -> Path | None:
 def _movie_source(path: Path, view: TakeView | None) -> Source:
     """A movie as Blender counts it; its picture and length must be the take's, where a view is given."""
     try:
-        clip = bpy.data.movieclips.load(str(path))
-    except RuntimeError as error:
+        state = path.stat()
+        size, rate, count = _as_blender_counts(str(path), state.st_size, state.st_mtime_ns)
+    except (RuntimeError, OSError) as error:
         raise _unsuitable(path, f"Blender cannot read it ({error})") from error
-    try:
-        size, rate, count = tuple(clip.size), clip.fps, clip.frame_duration
-    finally:
-        bpy.data.movieclips.remove(clip)
     if count < 1 or min(size) < 1:
         raise _unsuitable(path, "Blender cannot read it")
     if view is not None and size != (view.width, view.height):
         raise _unsuitable(path, f"Blender sees {size[0]}×{size[1]} pixels, the take {view.width}×{view.height}")
     return Source(path, Footage(rate if view is None else view.fps, count), is_sequence=False)
+
+
+@lru_cache(maxsize=64)  # a reconstruction asks twice, and to open a movie holds Blender up for 30 ms
+def _as_blender_counts(path: str, size: int, changed: int) -> tuple[tuple[int, int], float, int]:
+    """Width and height, frames per second, and pictures of a movie, of which `size` and `changed` tell other states.
+
+    Raises RuntimeError.
+    """
+    clip = bpy.data.movieclips.load(path)
+    try:
+        return (clip.size[0], clip.size[1]), clip.fps, clip.frame_duration
+    finally:
+        bpy.data.movieclips.remove(clip)
 
 
 def _unsuitable(path: Path, reason: str) -> UnsupportedVideo:

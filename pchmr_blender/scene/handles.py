@@ -98,7 +98,8 @@ def person_of(item: bpy.types.Object | None) -> bpy.types.Collection | None:
 
 def active_person(context: bpy.types.Context) -> bpy.types.Collection | None:
     """Whom the panel is about: of the active object, else of the active collection, else the scene's only one."""
-    found = person_of(context.active_object)
+    # To a 3D view an object that is hidden is not active, as a body that is out of the picture.
+    found = person_of(context.active_object or context.view_layer.objects.active)
     if found is None and context.collection is not None and context.collection.pchmr.uuid:
         found = context.collection
     if found is None:

@@ -18,6 +18,7 @@ from ..core.takes import PersonView, TakeView
 from ..core.timing import Placing
 from .body import keep_look
 from .body_forms import Subject, finish_form
+from .body_visibility import has_keys, hide_outside, hides_outside
 from .camera import set_frame
 from .footage import fit_to_scene
 from .handles import Part, find_part, group_of, mark, people_in, placing_of, set_placing
@@ -125,6 +126,7 @@ def _put(
     former, body = find_part(collection, "BODY"), made.parts["BODY"]
     if former is not None:
         keep_look(former.data, body.data)
+        hide_outside(body, hides_outside(former) or not has_keys(former))
     for item in made.parts.values():
         collection.objects.link(item)
     finish_form(Subject(body, made.parts["SKELETON"], made.placing), made.prepared.body, made.prepared.person)

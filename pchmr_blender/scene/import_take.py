@@ -18,12 +18,13 @@ from ..core.form_costs import default_form
 from ..core.prepare import PreparedPerson, cache_path, discard, prepare_person
 from ..core.relocate import cache_folder
 from ..core.takes import PersonView, TakeView, open_view
-from ..core.timing import Placing
+from ..core.timing import Placing, whole_frames
 from ..steps import InThread, Report, Steps, drain, ticking
 from .actions import action_of
 from .aside import aside
 from .body import create_body
 from .body_forms import STAGES, Subject, add_form
+from .body_visibility import key_visibility
 from .camera import create_camera
 from .footage import attach_footage, find_source
 from .handles import Part, scene_of
@@ -147,4 +148,5 @@ def _build_person(
         parts["TARGETS"] = yield from create_targets(rest, prepared.base, person.height, frames, name, action)
     parts["BODY"] = yield from create_body(person, view.topology, name)
     yield from add_form(Subject(parts["BODY"], parts["SKELETON"], placing), prepared.body, person)
+    key_visibility(parts["BODY"], whole_frames(frames[0], frames[-1]), action_of(parts["SKELETON"]))
     return parts

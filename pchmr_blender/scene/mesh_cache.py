@@ -30,7 +30,8 @@ def add_cache(
     modifier.play_mode, modifier.time_mode, modifier.interpolation = "CUSTOM", "FRAME", "LINEAR"
     frames = placing.frames(person.seconds)
     rows = row_keys(frames)
-    new_action(body, body.name, share_with=action_of(skeleton))
+    if action_of(body) is None:
+        new_action(body, body.name, share_with=action_of(skeleton))
     write_curves(body, f'modifiers["{modifier.name}"].eval_frame', frames[rows], rows, MODIFIER)
 
 

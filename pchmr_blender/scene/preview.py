@@ -44,7 +44,7 @@ class PreviewOptions:
     opacity: float = 0.85
     """Of the bodies, 0 to 1: a little of the person shows through."""
     frames: tuple[int, int] | None = None
-    """First and last scene frame; None: those that the first person's skeleton has keys in."""
+    """First and last scene frame; None: those that anybody's skeleton has keys in."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def render_preview(
     """
     scene, engine = bpy.context.scene, find_engine()
     source = find_source(view, blend_folder())
-    frames = key_range(part_of(people[0], "SKELETON"), scene) if options.frames is None else options.frames
+    frames = _frames(people, scene) if options.frames is None else options.frames
     with disk.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     bodies, count = [part_of(person, "BODY") for person in people], frames[1] - frames[0] + 1
@@ -99,6 +99,11 @@ def render_preview(
             _render(staged, folder / PICTURE.format(done))
         tick(count, count)
     return Preview(count, rate_of(scene), engine)
+
+
+def _frames(people: Sequence[bpy.types.Collection], scene: bpy.types.Scene) -> tuple[int, int]:
+    ranges = [key_range(part_of(person, "SKELETON"), scene) for person in people]
+    return min(first for first, _ in ranges), max(last for _, last in ranges)
 
 
 @contextmanager

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from ..core.takes import PersonView
 from .body import check_body
+from .body_visibility import is_shown, show
 from .handles import Handle, part_of
 
 _WAS_HIDDEN: Final = "pchmr_was_hidden"
-"""On a body that a Preview stands for: whether it was hidden before."""
+"""On a body that a Preview stands for: whether it was hidden by hand before."""
 
 
 def add_preview(person: bpy.types.Collection, view: PersonView) -> bpy.types.Object:
@@ -116,9 +117,10 @@ def _hidden() -> list[bpy.types.Object]:
 
 
 def _hide(body: bpy.types.Object) -> None:
-    body[_WAS_HIDDEN], body.hide_viewport = body.hide_viewport, True
+    body[_WAS_HIDDEN] = not is_shown(body)
+    show(body, False)
 
 
 def _show_again(body: bpy.types.Object) -> None:
-    body.hide_viewport = bool(body[_WAS_HIDDEN])
+    show(body, not body[_WAS_HIDDEN])
     del body[_WAS_HIDDEN]

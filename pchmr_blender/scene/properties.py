@@ -19,7 +19,10 @@ from bpy.props import (
 )
 
 from ..core.form_costs import Form
-from . import retime
+from . import body_visibility, retime
+from .actions import action_of
+from .export_stage import key_range
+from .handles import find_part
 from .versions import path_options
 
 FORMS: Final = (
@@ -48,6 +51,32 @@ _PATH: Final = path_options()
 
 def _show_footage(settings: PersonSettings, context: bpy.types.Context) -> None:
     retime.show_footage(settings.id_data)
+
+
+def _is_body_shown(settings: PersonSettings) -> bool:
+    body = find_part(settings.id_data, "BODY")
+    return body is not None and body_visibility.is_shown(body)
+
+
+def _show_body(settings: PersonSettings, shown: bool) -> None:
+    body = find_part(settings.id_data, "BODY")
+    if body is not None:
+        body_visibility.show(body, shown)
+
+
+def _hides_outside(settings: PersonSettings) -> bool:
+    body = find_part(settings.id_data, "BODY")
+    return body is not None and body_visibility.hides_outside(body)
+
+
+def _hide_outside(settings: PersonSettings, hide: bool) -> None:
+    body, skeleton = (find_part(settings.id_data, part) for part in ("BODY", "SKELETON"))
+    if body is None:
+        return
+    if hide and skeleton is not None and not body_visibility.has_keys(body):
+        frames = key_range(skeleton, bpy.context.scene)
+        body_visibility.key_visibility(body, frames, action_of(skeleton))
+    body_visibility.hide_outside(body, hide)
 
 
 class SceneSettings(bpy.types.PropertyGroup):
@@ -117,6 +146,12 @@ class SceneSettings(bpy.types.PropertyGroup):
     preset: StringProperty(  # type: ignore[valid-type]
         name="Preset", description="Name of a solve preset, or a .toml file", default="default"
     )
+    cleanup: StringProperty(  # type: ignore[valid-type]
+        name="Clean-up",
+        description="Name of a clean-up preset, or a .toml file: what is done to the pose. Clean-up may do otherwise "
+        "at any time; off leaves the pose as it is found",
+        default="default",
+    )
     device: EnumProperty(  # type: ignore[valid-type]
         name="Device",
         description="What computes",
@@ -176,6 +211,20 @@ class PersonSettings(bpy.types.PropertyGroup):
         name="Footage Offset",
         description="Scene frames that the footage is shown later than the take says",
         update=_show_footage,
+    )
+    show_body: BoolProperty(  # type: ignore[valid-type]
+        name="Body",
+        description="Show the body in the viewport, in the frames in which its person is in the picture",
+        get=_is_body_shown,
+        set=_show_body,
+    )
+    """Not `Object.hide_viewport`, which keys of the body's visibility set again in the next frame."""
+    hide_outside: BoolProperty(  # type: ignore[valid-type]
+        name="Hide When Out of Picture",
+        description="Show the body only in the frames in which the footage shows its person; else it stands still in "
+        "the others. Keys of the object's visibility do it, in viewport and renders; exported files show it always",
+        get=_hides_outside,
+        set=_hide_outside,
     )
     footage: BoolProperty(options=_HIDDEN)  # type: ignore[valid-type]
     """Whether the camera is to show the footage."""

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
-
 import bpy
 
 from ...inference_backend.frame_rates import likely_rate, runs_evenly
 from ..core.takes import TakeView
-from ..core.timing import Placing
+from ..core.timing import Placing, whole_frames
 from .versions import strips_of
 
 _SAME_RATE = 1e-6
@@ -49,8 +47,8 @@ def give_time(scene: bpy.types.Scene, view: TakeView, placing: Placing) -> None:
     """Set the scene's rate and range to a take's, and go to its first frame."""
     set_rate(scene, placing.fps)
     seconds = [(person.seconds[0], person.seconds[-1]) for person in view.people]
-    scene.frame_start = floor(placing.frames(min(first for first, _ in seconds)) + 0.01)
-    scene.frame_end = ceil(placing.frames(max(last for _, last in seconds)) - 0.01)
+    first, last = min(first for first, _ in seconds), max(last for _, last in seconds)
+    scene.frame_start, scene.frame_end = whole_frames(*placing.frames([first, last]))
     scene.frame_set(scene.frame_start)
 
 

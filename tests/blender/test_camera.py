@@ -15,9 +15,11 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 from pchmr.inference_backend.errors import ClipNotFound, UnsupportedVideo
+from pchmr.pchmr_blender.core.footage_timing import Footage
 from pchmr.pchmr_blender.core.lens import Frame, fitted, to_lens
 from pchmr.pchmr_blender.core.takes import TakeView, open_view
 from pchmr.pchmr_blender.core.timing import Placing
+from pchmr.pchmr_blender.scene import footage
 from pchmr.pchmr_blender.scene.camera import create_camera, frame_of, pinhole_of, set_frame
 from pchmr.pchmr_blender.scene.footage import (
     attach_footage,
@@ -158,6 +160,20 @@ def test_the_footage_follows_placing_and_offset(tmp_path):
     place_footage(camera, Placing(30, 1), 0)
     assert [shown(camera, frame) for frame in (1, 5)] == [1, 5]
     assert camera.data.animation_data.action is None
+
+
+def test_a_movie_is_opened_again_only_where_it_has_changed(tmp_path):
+    movie = make_movie(tmp_path / "a.avi", 8)
+    view = open_view(make_take(tmp_path / "walk.take", clip=movie, rotation=90))
+    proxy = make_movie(proxy_path(view.folder, view.info), 8, fps=30)
+    opened = footage._as_blender_counts.cache_info().misses
+    assert [find_source(view, None).footage.count for _ in range(3)] == [8, 8, 8]
+    assert footage._as_blender_counts.cache_info().misses == opened + 1
+    make_movie(proxy, 5, fps=15)
+    assert find_source(view, None).footage == Footage(15.0, 5)
+    proxy.write_bytes(b"no movie")
+    with pytest.raises(UnsupportedVideo, match="cannot read"):
+        find_source(view, None)
 
 
 def test_numbered_images(tmp_path):

@@ -453,3 +453,10 @@ def test_lanes_stand_at_their_frames(striped: bpy.types.Collection) -> None:
     bpy.ops.pchmr.add_strip(side="left", part="toe")
     bpy.ops.pchmr.remove_strip()
     assert strip_lanes.lanes(striped, region, 1.0)[0].shape == (0, 2, 2)
+
+
+def test_lanes_that_the_region_does_not_show_are_left_out(striped: bpy.types.Collection) -> None:
+    for first_frame in (-1000, 1000):
+        view = SimpleNamespace(region_to_view=lambda x, y, first=first_frame: (x / 10 + first, y))
+        region = SimpleNamespace(view2d=view, width=400)
+        assert [len(found) for found in strip_lanes.lanes(striped, region, 1.0)] == [0, 0]

@@ -281,6 +281,19 @@ def test_a_turn_is_keyed_as_a_turn(
     assert tuple(control(edited, bone).lock_rotation) == ((True, False, True) if bone == "elbow.L" else (False,) * 3)
 
 
+def test_a_joint_that_is_dragged_with_the_whole_body_moves_once(edited: bpy.types.Collection, mouse: Mouse) -> None:
+    """Blender's transform moves both controls, and the wrist's follows the pelvis' besides."""
+    targets, by = part_of(edited, "TARGETS"), np.array([0.05, 0.02, 0.1])
+    select(edited, "pelvis", "wrist.L")
+    base = np.array(targets.pose.bones["wrist_base.L"].matrix)[:3, :3]
+    control(edited, "wrist.L").location = base.T @ by
+    mouse.drag(edited, "pelvis", np.array(targets.data.bones["pelvis"].matrix_local)[:3, :3].T @ by)
+    mouse.release()
+    made = edits.sample(edited, [3])
+    assert np.allclose(made.offset[0, 0], by, atol=1e-5)
+    assert not np.abs(made.offset[0, 1:]).max() > 1e-5
+
+
 def test_pins_stay(edited: bpy.types.Collection, mouse: Mouse) -> None:
     assert bpy.ops.pchmr.pin_controls() == {"FINISHED"}
     assert control(edited, "wrist.L").pchmr.pinned

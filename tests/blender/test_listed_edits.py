@@ -75,6 +75,17 @@ def test_a_joint_is_led_to_a_place(people: list[bpy.types.Collection]) -> None:
     assert said(people[0]).stretch[5, WRIST] == pytest.approx(1)
 
 
+def test_a_joint_is_led_to_a_place_wherever_the_body_is(people: list[bpy.types.Collection]) -> None:
+    place = view_of(people[0]).joints_base[5, WRIST] + [0.03, -0.1, 0.2]
+    whole = {"person": 0, "frames": "12-18", "joint": "pelvis", "offset": [0.5, 0.1, -0.2]}
+    apply(people, whole, {"person": 0, "frames": 15, "joint": "wrist.L", "to": place.tolist()})
+    show(1 + 15)
+    targets = part_of(people[0], "TARGETS")
+    bones = targets.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    assert np.allclose(bones["wrist.L"].head, place, atol=1e-4)
+    assert np.allclose(bones["head"].head, view_of(people[0]).joints_base[5, HEAD] + [0.5, 0.1, -0.2], atol=1e-4)
+
+
 def test_turn_and_strength(people: list[bpy.types.Collection]) -> None:
     apply(people, {"person": 0, "frames": "12-14", "joint": "head", "turn": [0, 90, 0], "strength": 0.25})
     edits = said(people[0])

@@ -15,6 +15,7 @@ from pchmr.pchmr_blender.core.form_costs import Form
 from pchmr.pchmr_blender.operators import clip, forms, logs, reconstruct, takes
 from pchmr.pchmr_blender.operators.request import out_folder, request_of
 from pchmr.pchmr_blender.problems import Problem
+from pchmr.pchmr_blender.scene import own_presets
 from pchmr.pchmr_blender.scene.handles import find_part, placing_of
 from pchmr.pchmr_blender.scene.open_footage import open_footage
 
@@ -57,12 +58,27 @@ def test_request_says_what_the_fields_say(tmp_path: Path) -> None:
         "people": "2",
         "height": 1.7,
         "preset": "default",
+        "cleanup": "default",
         "device": "cpu",
         "start": 10,
         "end": 20,
         "overwrite": True,
         "settings": {"camera.focal": 1234.5},
     }
+
+
+def test_the_clean_up_of_new_takes_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = settings()
+    own.clip = "/x.mp4"
+    assert bpy.ops.pchmr.use_clip_cleanup(name="off") == {"FINISHED"}
+    assert request_of(own).params()["cleanup"] == "off"
+    monkeypatch.setattr(own_presets, "own_folder", lambda kind, create=False: tmp_path / kind)
+    (tmp_path / "cleanup").mkdir()
+    (tmp_path / "cleanup" / "mine.toml").write_text("[floor]\nenabled = false\n", "utf-8")
+    own.cleanup = "mine"
+    assert request_of(own).params()["cleanup"] == str(tmp_path / "cleanup" / "mine.toml")
+    own.cleanup = ""
+    assert request_of(own).params()["cleanup"] == "default"
 
 
 def test_heights_are_of_all_people() -> None:

@@ -166,6 +166,7 @@ def test_the_scene_is_as_before(tmp_path):
     folder = walk(tmp_path)
     people = bring(folder, form=Form.PC2)
     body, scene = part_of(people[0], "BODY"), bpy.context.scene
+    people[0].pchmr.hide_outside = False  # its keys would show it again
     body.hide_render = body.hide_viewport = True
     scene.frame_set(4)
     scene.render.engine = "BLENDER_WORKBENCH"

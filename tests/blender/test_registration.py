@@ -91,6 +91,7 @@ def drawn(cls: type) -> list[str]:
         scene=bpy.context.scene,
         region=SimpleNamespace(width=300),
         active_object=bpy.context.view_layer.objects.active,
+        view_layer=bpy.context.view_layer,
         collection=bpy.context.collection,
     )
     if not hasattr(cls, "poll") or cls.poll(context):
@@ -229,7 +230,7 @@ def test_every_repair_is_of_a_kind_and_an_operator(extension: ModuleType) -> Non
     assert set(REPAIRS) <= known
     for kind in known:
         take = Path("/x.take")
-        for repair in repairs_for(Problem(kind, "", "", take=str(take), path=str(take / "take.json")), take):
+        for repair in repairs_for(Problem(kind, "", "", take=str(take), path=str(take / "take.json")), [take]):
             assert registered(repair.operator)
             fields = getattr(bpy.ops.pchmr, repair.operator.partition(".")[2]).get_rna_type().properties
             assert set(repair.properties) <= set(fields.keys())

@@ -97,6 +97,19 @@ def test_occasions_are_gathered_and_answered_once(
     assert timers.waiting == []
 
 
+def test_a_take_that_another_blend_has_edited_is_looked_at_when_it_is_imported(
+    tmp_path: Path, timers: Timers, begun: list[sync.Behind]
+) -> None:
+    take = make_take(tmp_path / "b.take", frames=20)
+    rows = np.load(take / "person_0" / "target_hash.npy")
+    rows[4:7] += 1
+    np.save(take / "person_0" / "target_hash.npy", rows)
+    bpy.ops.pchmr.import_take(directory=str(take))
+    assert timers.waiting == [sync._look]
+    assert sync._look() is None
+    assert [one.rows for one in begun] == [3]
+
+
 def test_it_waits_while_something_is_under_way(
     person: bpy.types.Collection, timers: Timers, begun: list[sync.Behind], monkeypatch: pytest.MonkeyPatch
 ) -> None:
