@@ -7,7 +7,7 @@
 #   make test-blender          only those in Blender (ARGS="--only 4.2 window")
 #   make lint                  style and types
 #   make extension             the extension's zip, to install in Blender
-#   make evaluate bench        the tables of the README
+#   make evaluate bench        the tables of the README (BVH=folder: retargeting onto the skeletons of its BVH files too)
 
 DEMO_CLIP ?= demo/demo.mp4
 CLIP ?= $(DEMO_CLIP)
@@ -61,6 +61,7 @@ bench: dev
 evaluate: env
 	$(BACKEND) evaluate accuracy --predictions build/predictions.npz
 	$(BACKEND) evaluate suspects
+	$(if $(BVH),$(VENV_PYTHON) tools/evaluate_retarget.py "$(BVH)")
 
 env:
 	@"$(PYTHON)" tools/setup_env.py

@@ -88,7 +88,8 @@ LAYERS: Final[Mapping[str, LayerFields]] = {
         "speed": Field("Slower Than", SPEED, (0.05, 2.0), advanced=True),
         "height": Field("Lower Than", METRES, (0.01, 0.3), advanced=True),
         "shortest_seconds": Field("Shortest", SECONDS, (0.0, 0.5), advanced=True),
-        "lower_pelvis": Field("Lower Pelvis", METRES, (0.0, 0.3), precision=3, advanced=True),
+        "lift_heel": Field("Lift Heel", METRES, (0.0, 0.05), precision=3, advanced=True),
+        "lower_pelvis": Field("Move Body", METRES, (0.0, 0.3), precision=3, advanced=True),
     }),
 }  # fmt: skip
 """The layers by their names in `targets.parameters.Layers`, in their order."""

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty
 
 from ...inference_backend.errors import BackendError, Cancelled, UnsupportedVideo
 from ...inference_backend.take_info import read_info
-from .. import session
+from .. import session, sync
 from ..activities import Work
 from ..backend.client import Client
 from ..core.form_costs import Form
@@ -115,6 +115,8 @@ def stand_in(client: Client, folder: Path) -> Work:
 def bring_in(folder: Path, options: ImportOptions, scene_uid: int, undo: str) -> Work:
     """Import a finished take, and say so; one step of that name undoes it.
 
+    The take may have rows that another .blend, or the command line, has edited: soon those are what this one says.
+
     Raises what `importing` raises; the errors name the take.
     """
     try:
@@ -128,6 +130,7 @@ def bring_in(folder: Path, options: ImportOptions, scene_uid: int, undo: str) ->
     names = ", ".join(collection.name for collection in collections)
     session.current.notice = " ".join([f"Imported {names}.", *read_info(folder).warnings])
     push_undo(undo)
+    sync.after_change()
 
 
 CLASSES = (PCHMR_OT_reconstruct_clip, PCHMR_OT_cancel)

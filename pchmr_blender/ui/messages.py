@@ -15,7 +15,7 @@ import blf  # there as soon as bpy is
 
 from .. import session
 from ..activities import Activity
-from ..operators.request import asked_take
+from ..operators.request import asked_takes
 from ..problems import Problem
 from .repairs import repairs_for
 
@@ -62,7 +62,7 @@ def draw_problem(layout: bpy.types.UILayout, problem: Problem, width: int) -> No
     column = layout.column(align=True)
     draw_text(column, problem.message, width, "ERROR")
     draw_text(column, problem.hint, width)
-    for repair in repairs_for(problem, asked_take(bpy.context.scene.pchmr)):
+    for repair in repairs_for(problem, asked_takes(bpy.context.scene.pchmr)):
         button = layout.operator(repair.operator, text=repair.text)
         for name, value in repair.properties.items():
             setattr(button, name, value)

@@ -51,16 +51,14 @@ def draw() -> None:
         return
     scale = context.preferences.system.ui_scale
     boxes, colours = lanes(person, context.region, scale)
-    if not len(boxes):
-        return
-    inside = (boxes[:, 1, 0] >= 0) & (boxes[:, 0, 0] <= context.region.width)
-    draw_boxes(boxes[inside], colours[inside])
+    if len(boxes):  # Blender refuses a batch of nothing
+        draw_boxes(boxes, colours)
 
 
 def lanes(
     person: bpy.types.Collection, region: bpy.types.Region, scale: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Boxes as their lower left and upper right corners, in the region's pixels, and their colours.
+    """Boxes that the region shows, as their lower left and upper right corners in its pixels, and their colours.
 
     Shape: (n, 2, 2), (n, 4).
     """
@@ -74,7 +72,8 @@ def lanes(
     boxes = np.stack([across, np.stack([low, low + _LANE * scale], 1)], 2)
     boxes[:, 1, 0] = np.maximum(boxes[:, 1, 0], boxes[:, 0, 0] + 1)  # at least a pixel
     opacity = [known if strip.locked else _FREE for strip in strips]
-    return boxes, np.column_stack([_COLOURS[rows], opacity])
+    inside = (boxes[:, 1, 0] >= 0) & (boxes[:, 0, 0] <= region.width)
+    return boxes[inside], np.column_stack([_COLOURS[rows], opacity])[inside]
 
 
 def draw_boxes(boxes: NDArray[np.float64], colours: NDArray[np.float64]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import bpy
 
+from ..scene.body_visibility import frames_shown
 from ..scene.handles import Part, active_person, find_part, people_in
 from ..scene.properties import FORMS
 from .messages import draw_text
@@ -87,7 +88,10 @@ def draw_parts(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None
     switches = layout.grid_flow(columns=2, even_columns=True, row_major=True, align=True)
     for part, name in _PARTS:
         item = find_part(person, part)
-        if item is not None:
+        if item is not None and part == "BODY":
+            icon = "RESTRICT_VIEW_OFF" if person.pchmr.show_body else "RESTRICT_VIEW_ON"  # as the others have it
+            switches.prop(person.pchmr, "show_body", text=name, toggle=True, icon=icon)
+        elif item is not None:
             switches.prop(item, "hide_viewport", text=name, toggle=True, invert_checkbox=True)
     camera = find_part(person, "CAMERA")
     if camera is not None and camera.data.background_images:
@@ -102,6 +106,12 @@ def draw_body(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:
     error = f", at most {person.pchmr.tolerance_mm:.2g} mm off" if person.pchmr.form == "COMPRESSED" else ""
     layout.label(text=f"Body: {form}{error}")
     layout.operator("pchmr.set_form", icon="SHAPEKEY_DATA", text="Change Form…")
+    body = find_part(person, "BODY")
+    if body is not None:
+        layout.prop(person.pchmr, "hide_outside")
+        frames = frames_shown(body)
+        if frames is not None and body.hide_render:
+            layout.label(text=f"In the picture from {frames[0]} to {frames[1]} only", icon="INFO")
 
 
 def draw_time(layout: bpy.types.UILayout, person: bpy.types.Collection) -> None:

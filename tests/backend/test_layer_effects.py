@@ -115,6 +115,7 @@ def test_strips_are_detected_on_the_floor() -> None:
     off = Layers.off()
     layers = dataclasses.replace(off, floor=dataclasses.replace(off.floor, enabled=True))
     sliding = strips_of(source.fitted, source, layers.foot_contact)
-    first = floor.layer(source.fitted, source, layers.floor, sliding)
+    free = dataclasses.replace(layers.floor, drift=1.0, keep_picture=False)
+    first = floor.layer(source.fitted, source, free, sliding)
     assert apply_layers(source, layers).strips == strips_of(first, source, layers.foot_contact)
     assert apply_layers(source, off).strips == sliding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,48 @@ def test_the_live_frame_is_what_the_take_gets(take: Path) -> None:
     world = np.array(person.array("world"))
     kept = person.array("vertices")[3] @ world[:3, :3].T + world[:3, 3]
     assert np.abs(kept - dragged.vertices).max() < 1e-5
+
+
+def some_edit(name: str) -> Edits:
+    edits = Edits.none(1)
+    if name == "strength":
+        edits.strength[0, [ELBOW, 9, 0]] = 0.4, 0.0, 0.7
+    elif name == "twist":
+        edits.turn[0, ELBOW] = np.cos(0.4), np.sin(0.4), 0, 0
+    elif name == "whole body":
+        edits.offset[0, 0] = 0.2, -0.1, 0.3
+    elif name == "stretch":
+        edits.offset[0, WRIST], edits.stretch[0, WRIST] = (0.1, 0.2, 0), 1
+    elif name == "turn":
+        edits.turn[0, 15] = np.cos(0.3), 0, np.sin(0.3), 0
+    return edits
+
+
+@pytest.mark.parametrize("form", ["chain", "torso"])
+@pytest.mark.parametrize("name", ["nothing", "strength", "twist", "whole body", "stretch", "turn"])
+def test_the_quick_way_and_the_long_way_make_the_same_mesh(take: Path, name: str, form: str) -> None:
+    info = json.loads((take / "take.json").read_text("utf-8"))
+    info["settings"]["calibration"] = {"form": form}
+    (take / "take.json").write_text(json.dumps(info), "utf-8")
+    edits = some_edit(name)
+    frame = LiveEdit(take, 0, OFF).frame(5, edits)
+    with module.TakeWriter.open(take) as writer:
+        writer.invalidate(0, "target", 0, F)
+    recalibrate(take, 0, Wanted(OFF, np.array([5]), edits))
+    person = open_take(take).person(0)
+    world = np.array(person.array("world"))
+    for array, found in (("vertices", frame.vertices), ("joints_target", frame.joints)):
+        assert np.abs(person.array(array)[5] @ world[:3, :3].T + world[:3, 3] - found).max() < 1e-5
+
+
+def test_questions_about_other_rows_do_not_mix(take: Path) -> None:
+    live, wish = LiveEdit(take, 0, OFF), Drag(WRIST, to=[0.3, 0.1, 1.2])
+    first = live.frame(3, Edits.none(1), [wish])
+    live.frame(4, some_edit("twist"), [wish, Drag(15, turn=[0.9, 0.1, 0.2, 0])])
+    live.frame(3, some_edit("whole body"), [wish])
+    again = live.frame(3, Edits.none(1), [wish])
+    assert np.array_equal(first.vertices, again.vertices)
+    assert first.edits.same(again.edits)
 
 
 def context() -> Context:

@@ -442,3 +442,10 @@ def test_what_is_no_video_says_why(tmp_path, name, fill, words):
 def test_no_such_file(tmp_path):
     with pytest.raises(ClipNotFound, match="There is no file"):
         probe(tmp_path / "none.mp4")
+
+
+def test_a_rate_that_no_camera_has_is_doubted(tmp_path):
+    path = make(tmp_path / "fast.mp4", times=list(range(COUNT)))
+    (doubt,) = probe(path).warnings
+    assert "1000 frames per second" in doubt
+    assert probe(path, fps=30).warnings == ()

@@ -166,7 +166,9 @@ def test_what_was_not_foreseen_is_told_with_its_traceback() -> None:
 
 def batch_of(**changes: Any) -> Batch:
     values: dict[str, Any] = dict.fromkeys(Batch.__dataclass_fields__)
-    return Batch(**{**values, "preset": "default", "people": "largest", "tolerance_mm": 1.0, **changes})
+    return Batch(
+        **{**values, "preset": "default", "cleanup": "default", "people": "largest", "tolerance_mm": 1.0, **changes}
+    )
 
 
 def test_the_key_changes_with_what_changes_the_result(tmp_path: Path) -> None:
@@ -177,9 +179,10 @@ def test_the_key_changes_with_what_changes_the_result(tmp_path: Path) -> None:
     keys = [settings_key(batch, clip) for batch in (batch_of(), batch_of(height=1.8), batch_of(form=Form.PC2), own)]
     preset.write_text("height = 1.9", "utf-8")
     keys.append(settings_key(own, clip))
+    keys.append(settings_key(batch_of(cleanup="off"), clip))
     clip.write_bytes(b"other footage")
     keys.append(settings_key(batch_of(), clip))
-    assert len(set(keys)) == 6
+    assert len(set(keys)) == 7
     for same in (batch_of(device="cpu"), batch_of(preview=True), batch_of(exports=(Format.FBX,)), batch_of(out=clip)):
         assert settings_key(same, clip) == keys[-1]
     with pytest.raises(ClipNotFound):

@@ -32,10 +32,11 @@ WITH_BLENDER = (
 FROM_BACKEND = {
     "", "errors", "protocol", "progress", "skeletons", "take", "take_format", "take_info",
     "disk", "folder_lock", "footage_files", "frame_rates", "numbered_images",
-    "targets.edit_values", "targets.parameters", "targets.presets", "corrections",
+    "targets.edit_values", "targets.parameters", "targets.presets", "targets.quaternions", "corrections",
+    "suspect_threshold",
 }  # fmt: skip
 """What of the backend the add-on may import: its version, the contract, what both do with files, and what the .blend
-owns: the clean-up's parameters, and corrected detections, which it shows as the backend takes them.
+owns: the clean-up's parameters, and corrected detections, which it shows as the backend takes them; rotations.
 """
 BELOW = {
     "core": ("backend", *WITH_BLENDER),

@@ -21,7 +21,7 @@ import conftest  # noqa: F401  (loads the checkout as the package pchmr)
 
 import pchmr
 from pchmr.pchmr_blender import session
-from pchmr.pchmr_blender.operators.request import asked_take
+from pchmr.pchmr_blender.operators.request import asked_takes
 from pchmr.pchmr_blender.scene.handles import people_in
 from pchmr.pchmr_blender.ui.repairs import Repair, repairs_for, repairs_of_person
 
@@ -29,7 +29,7 @@ from pchmr.pchmr_blender.ui.repairs import Repair, repairs_for, repairs_of_perso
 def buttons() -> list[Repair]:
     """Below the problem that stands in the panel."""
     problem = session.current.problem
-    return [] if problem is None else list(repairs_for(problem, asked_take(bpy.context.scene.pchmr)))
+    return [] if problem is None else list(repairs_for(problem, asked_takes(bpy.context.scene.pchmr)))
 
 
 def run(operator: str, words: dict[str, Any]) -> str:

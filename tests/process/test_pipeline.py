@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 
 from inference_backend import estimation
+from inference_backend.body import load_default_body
 from inference_backend.errors import BadArgument, Cancelled, NoPersonFound, TakeMismatch
 from inference_backend.evaluation import footage
 from inference_backend.evaluation.motion_faults import bone_spread
 from inference_backend.pipeline import MODELS, ReconstructSettings, reconstruct
 from inference_backend.progress import Progress
+from inference_backend.recalibrate import Wanted, recalibrate
 from inference_backend.skeletons import LANDMARKS
 from inference_backend.take import Take, open_take
 from inference_backend.take_format import ARRAYS, STAGES
+from inference_backend.take_info import layers_of
+from inference_backend.targets import stack
+from inference_backend.targets.motion import SkeletonMotion
+from inference_backend.targets.parameters import Layers
 from inference_backend.video import VideoSource, read
 from inference_backend.video_writer import Mp4Writer
 
@@ -88,6 +94,36 @@ def test_the_placed_body_meets_the_picture(tmp_path: Path, capsys: pytest.Captur
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 3
     assert out[2].startswith("| a.take, 0 | 12 |")
+
+
+def test_takes_are_cleaned_up(tmp_path: Path) -> None:
+    cleaned = solved(CLIP, out=tmp_path / "on.take", end=24)
+    fitted = solved(CLIP, out=tmp_path / "off.take", end=24, cleanup=Layers.off())
+    assert layers_of(cleaned.folder, cleaned.info, 0) == Layers().values()
+    assert layers_of(fitted.folder, fitted.info, 0) == Layers.off().values()
+    on, off = cleaned.people[0], fitted.people[0]
+    for name in ("pose_fitted", "root_fitted", "suspect", "vertices_hmr"):
+        assert np.array_equal(on.array(name), off.array(name)), name
+    (as_fitted, cleaned_up) = (footage.quality(person, load_default_body()) for person in (off, on))
+    assert as_fitted.cleanup < 1e-3 < cleaned_up.cleanup < 2
+    recalibrate(cleaned.folder, 0, Wanted.unedited(Layers.off()))
+    on = open_take(cleaned.folder).people[0]
+    for name in ("joints_base", "rotations_base", "joints_target", "target_hash"):
+        assert np.array_equal(on.array(name), off.array(name)), name
+    np.testing.assert_allclose(on.array("vertices"), off.array("vertices"), atol=1e-4)
+
+
+def test_a_layer_that_comes_to_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> SkeletonMotion:
+        raise np.linalg.LinAlgError("no solution")
+
+    monkeypatch.setattr(stack, "LAYERS", {**stack.LAYERS, "smoothing": fails})
+    take = solved(CLIP, out=tmp_path / "a.take", end=8)
+    assert "Person 0 is not cleaned up: the clean-up layer smoothing comes to nothing here." in take.info.warnings
+    assert layers_of(take.folder, take.info, 0) == Layers.off().values()
+    assert footage.quality(take.people[0], load_default_body()).cleanup < 1e-3
+    with pytest.raises(BadArgument, match="smoothing"):
+        recalibrate(take.folder, 0, Wanted.unedited(Layers()))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -213,6 +213,7 @@ def test_parameters_are_checked(start: Start, tmp_path: Path) -> None:
             ("BadArgument", {"clip": clip, "out": out, "heigth": 1.8}),
             ("BadArgument", {"clip": clip, "out": out, "settings": "fit.enabled=false"}),
             ("PresetInvalid", {"clip": clip, "out": out, "preset": "fastt"}),
+            ("PresetInvalid", {"clip": clip, "out": out, "cleanup": "stronger"}),
             ("PresetInvalid", {"clip": clip, "out": out, "height": 9}),
             ("PresetInvalid", {"clip": clip, "out": out, "device": "abacus"}),
             ("ClipNotFound", {"clip": clip, "out": out, "people": "all", "height": [1.8, 2]}),

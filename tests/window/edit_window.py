@@ -1,4 +1,5 @@
-"""What is shared inside the window by what edits a target pose: the take /out/work/walk.take, the mode, the mouse."""
+"""What is shared inside the window by what works on a person: the parts; for edits of the target pose also the take
+/out/work/walk.take, the mode, the mouse."""
 
 from __future__ import annotations
 

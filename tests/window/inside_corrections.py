@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -12,30 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import drive  # noqa: E402
 import numpy as np  # noqa: E402
+from edit_window import idle, module, part, person, quiet  # noqa: E402
 
-PACKAGE = "bl_ext.user_default.pchmr"
 TAKE = "/out/work/demo.take"
 ROW = 40
 WRIST, HAND = 15, (15, 17, 19, 21)
 """The left wrist, and what goes along with it, of BlazePose's landmarks."""
 BY = np.array([-60.0, -70.0])
 """Pixels of the picture."""
-
-
-def module(name: str) -> ModuleType:
-    return sys.modules[f"{PACKAGE}.pchmr_blender.{name}"]
-
-
-def idle() -> bool:
-    return module("session").current.activity is None
-
-
-def person() -> bpy.types.Collection:
-    return next(collection for collection in bpy.data.collections if collection.pchmr.uuid)
-
-
-def part(name: str) -> bpy.types.Object:
-    return module("scene.handles").part_of(person(), name)
 
 
 def wrist(frame: int) -> np.ndarray:
@@ -57,11 +40,6 @@ def place(pixels: np.ndarray) -> drive.Place:
 
 def shown() -> object:
     return module("scene.corrections").shown_at(person(), bpy.context.scene.frame_current_final)
-
-
-def quiet() -> None:
-    problem = module("session").current.problem
-    assert problem is None, f"{problem.kind}: {problem.message} {problem.hint} {problem.output}"
 
 
 def begin() -> drive.Steps:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -12,44 +11,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import drive  # noqa: E402
 import numpy as np  # noqa: E402
+from edit_window import body_of, idle, module, part, person, quiet, vertices  # noqa: E402
 
-PACKAGE = "bl_ext.user_default.pchmr"
 TAKE, BLEND = "/out/work/demo.take", "/out/work/demo.blend"
 ROW, WRIST = 60, 20
-
-
-def module(name: str) -> ModuleType:
-    return sys.modules[f"{PACKAGE}.pchmr_blender.{name}"]
-
-
-def idle() -> bool:
-    return module("session").current.activity is None
-
-
-def quiet() -> None:
-    problem = module("session").current.problem
-    assert problem is None, f"{problem.kind}: {problem.message} {problem.hint} {problem.output}"
-
-
-def person() -> bpy.types.Collection:
-    return next(collection for collection in bpy.data.collections if collection.pchmr.uuid)
-
-
-def part(kind: str) -> bpy.types.Object:
-    return next(item for item in person().objects if item.pchmr.part == kind)
 
 
 def stale() -> list[int]:
     view = module("scene.take_paths").open_person(person())[1]
     return module("scene.edit_state").stale(person(), view).tolist()
-
-
-def mesh() -> np.ndarray:
-    """The evaluated body. Shape: (N, 3)."""
-    evaluated = part("BODY").evaluated_get(bpy.context.evaluated_depsgraph_get())
-    points = np.empty((len(evaluated.data.vertices), 3), np.float32)
-    evaluated.data.vertices.foreach_get("co", points.ravel())
-    return points
 
 
 def agreed(what: str) -> drive.Steps:
@@ -60,7 +30,7 @@ def agreed(what: str) -> drive.Steps:
 
 
 def farthest(before: np.ndarray) -> float:
-    return float(np.linalg.norm(mesh() - before, axis=1).max())
+    return float(np.linalg.norm(vertices(body_of()) - before, axis=1).max())
 
 
 def recalibrate() -> drive.Steps:
@@ -86,7 +56,7 @@ def in_the_form(form: str) -> drive.Steps:
     bpy.context.scene.frame_set(ROW + 1)
     bpy.ops.ed.undo_push(message="Imported")
     yield 1.0
-    before = mesh()
+    before = vertices(body_of())
     drive.shot(f"{form}_1_before")
     edit = module("core.edit_rows").EditRows.none(1)
     edit.offset[0, WRIST] = 0, 0.15, 0
