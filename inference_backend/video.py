@@ -28,6 +28,9 @@ from .video_stream import decode_frames, read_table
 SEQUENCE_FPS = 24.0
 """Frame rate taken for an image sequence that comes without one: that of a new Blender scene."""
 
+FASTEST_FPS = 970.0
+"""Telephones film 960 frames per second; what is said to be faster is more likely a file without a true rate."""
+
 
 @dataclass(frozen=True, eq=False)
 class VideoInfo:
@@ -153,9 +156,11 @@ def _probe_movie(path: Path, fps: float | None) -> tuple[VideoInfo, Upright]:
     except (FFmpegError, ValueError) as error:
         raise unreadable_codec(path, f"{codec} in pixel format {frame.format.name}") from error
     rate, variable = frame_rate(table.times, table.rates, table.tick)
+    doubtful = fps is None and rate > FASTEST_FPS
     doubts = {
         "the file is cut short: the frames that are there are read": table.cut_short,
         "the file does not tell its frames' times: every reading decodes it from the beginning": table.counted,
+        f"it says {rate:.0f} frames per second: give the true rate, or the motion is smoothed away": doubtful,
         "it is interlaced: moving edges are combed": frame.interlaced_frame,
         "it is turned by an odd angle: the nearest quarter turn is taken": not quarter_turn,
     }
