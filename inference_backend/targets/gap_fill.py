@@ -6,6 +6,9 @@ the arm that was seen.
 
 The lifter looks at 2.7 seconds around a frame and knows how far off it may be. Filling every gap made hidden limbs of
 real detections worse (177 → 192 mm); filling as far as the lifter expects to be worse than the filling did not.
+
+Where neither leg is seen, as where the picture's edge cuts somebody off, the mesh stream is as blind: it may fold the
+legs up. The fitted hips and legs are under the body there, and are left.
 """
 
 from __future__ import annotations
@@ -37,16 +40,22 @@ SHOWN_BY: Final = tuple(
 )
 """For each joint the one that shows how it is turned."""
 
+_LOWER: Final = [
+    joint for joint, name in enumerate(JOINTS) if name.endswith(("pelvis", "spine1", "hip", "knee", "ankle", "foot"))
+]
+_SHANKS: Final = [JOINTS.index(f"{side}_{part}") for part in ("knee", "ankle") for side in ("left", "right")]
+
 
 def layer(motion: SkeletonMotion, source: StackSource, settings: GapFill) -> SkeletonMotion:
     """The motion with its gaps filled; its root is left as it comes."""
     seconds = source.seconds
     seen = np.minimum(source.seen, source.seen[:, SHOWN_BY]) >= settings.visibility
     expected = np.exp(np.maximum(source.log_error, source.log_error[:, SHOWN_BY]))
+    legless = (source.seen[:, _SHANKS] < settings.visibility).all(1)
     rotations = motion.rotations.copy()
     for joint in range(len(JOINTS)):
         for start, stop in gaps(seen[:, joint]):
-            if start == 0 and stop == len(seconds):
+            if (start == 0 and stop == len(seconds)) or (joint in _LOWER and legless[start:stop].any()):
                 continue
             length = seconds[min(stop, len(seconds) - 1)] - seconds[max(start - 1, 0)]
             if length > settings.longest_seconds:

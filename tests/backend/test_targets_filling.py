@@ -160,3 +160,23 @@ def test_a_gap_at_an_end_of_the_clip_hangs_on_its_one_side(hidden: slice) -> Non
     source = source_of(wrong, T, mesh_stream=TRUTH, visibility=visibility, log_error=log_error)
     filled = gap_fill.layer(wrong, source, GapFill())
     assert apart(filled, TRUTH).mean() < 0.3 * apart(wrong, TRUTH).mean()
+
+
+@pytest.mark.parametrize("start", [0, 12])
+def test_where_neither_leg_is_seen_the_fitted_ones_are_left(start: int) -> None:
+    """As where the picture's edge cuts somebody off: the mesh stream, as blind, may have folded them up."""
+    sides = [[J[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")]
+    lower = [J["pelvis"], J["spine1"], *sides[0], *sides[1]]
+    folded = TRUTH.rotations.copy()
+    for joint in (J["pelvis"], sides[0][1], sides[1][1]):
+        folded[start : start + 12, joint] = q.from_vector(np.array([1.5, 0.4, 0]))
+    visibility = np.full((90, 24), 0.95)
+    visibility[start : start + 12, lower] = 0
+    settings = GapFill(only_uncertain=False)
+    mesh = TRUTH.changed(rotations=folded)
+    blind = source_of(TRUTH, T, mesh_stream=mesh, visibility=visibility)
+    filled = gap_fill.layer(TRUTH, blind, settings)
+    assert np.array_equal(filled.rotations[:, lower], TRUTH.rotations[:, lower])
+    visibility[start : start + 12, sides[1]] = 0.95  # one leg is seen: the other follows the mesh stream
+    half = gap_fill.layer(TRUTH, source_of(TRUTH, T, mesh_stream=mesh, visibility=visibility), settings)
+    assert apart(half, TRUTH)[start : start + 12, sides[0][2]].max() > 50
