@@ -204,9 +204,15 @@ def test_cancel(take: Path) -> None:
         relift(take, 0, OFF, moved(take), cancelled=lambda: True)
 
 
-def test_planted_mistakes_are_mended() -> None:
-    """`evaluate corrections`, on a few clips: the joints that were wrong gain a lot, and the others lose nothing."""
-    found = evaluated(RENDERED, 2, mistakes={"swapped lower legs": MISTAKES["swapped lower legs"]})
+def test_planted_mistakes_are_mended(tmp_path: Path) -> None:
+    """`evaluate corrections`, on a few clips: the joints that were wrong gain a lot, and the others lose nothing.
+
+    The set's first clips are left out: their lower legs are 0.4 m off before anything is planted.
+    """
+    few = tmp_path / "few.npz"
+    with np.load(RENDERED) as rendered:
+        np.savez(few, **{name: rendered[name][5:9] for name in rendered.files})
+    found = evaluated(few, 4, mistakes={"swapped lower legs": MISTAKES["swapped lower legs"]})
     assert [row.name.partition(":")[2] for row in found] == [f" {n} of 10 frames" for n in (1, 2, 3)]
     for row in found:
         assert row.after[0] < 0.8 * row.before[0], row
