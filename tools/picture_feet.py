@@ -55,7 +55,7 @@ def main() -> int:
         parser.error(f"the take has no frame between {options.start} and {options.start + options.seconds} seconds")
     camera = close_to_feet(people[1], rows)
     pictures = [laid_over(person, rows, camera) for person in people]
-    for picture, title in zip(pictures, ("as reconstructed", "feet on their contacts"), strict=True):
+    for picture, title in zip(pictures, ("without clean-up", "with the default clean-up"), strict=True):
         write_text(picture, title)
     cv2.imwrite(str(options.out), np.hstack(pictures)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return 0
