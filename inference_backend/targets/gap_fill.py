@@ -51,7 +51,7 @@ def layer(motion: SkeletonMotion, source: StackSource, settings: GapFill) -> Ske
     seconds = source.seconds
     seen = np.minimum(source.seen, source.seen[:, SHOWN_BY]) >= settings.visibility
     expected = np.exp(np.maximum(source.log_error, source.log_error[:, SHOWN_BY]))
-    legless = (source.seen[:, _SHANKS] < settings.visibility).all(1)
+    legless = np.asarray((source.seen[:, _SHANKS] < settings.visibility).all(1))
     rotations = motion.rotations.copy()
     for joint in range(len(JOINTS)):
         for start, stop in gaps(seen[:, joint]):
