@@ -4,13 +4,14 @@
     .venv/bin/python tools/run_tests.py -k lens                   pytest's arguments reach every part
     .venv/bin/python tools/run_tests.py tests/blender/test_x.py   a path: only the part that it belongs to
 
-First what runs in this Python, for which Blender as a module is made, since batches and the extension's archive are
-tested there; then tools/test_blender.py.
+What runs in this Python, for which Blender as a module is made, since batches and the extension's archive are tested
+there, runs beside the suites of tools/test_blender.py, whose lines come first; its own come when it is done.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import blender_env
@@ -20,14 +21,22 @@ import test_blender
 def main() -> int:
     """1 where something failed."""
     arguments = sys.argv[1:]
-    ok = True
     here = test_blender.arguments_for(arguments, _needs_no_blender, [])
-    if here is not None:
-        for made in map(blender_env.make, blender_env.locks().values()):
-            if made.problem:
-                print(f"bpy {made.version}: {made.problem}", flush=True)
-        ok = test_blender.run_here(here, bool(arguments))
-    return int(test_blender.main(arguments) != 0 or not ok)
+    if here is None:
+        return test_blender.main(arguments)
+    for made in map(blender_env.make, blender_env.locks().values()):
+        if made.problem:
+            print(f"bpy {made.version}: {made.problem}", flush=True)
+    return test_blender.main(arguments, beside=lambda: _without_blender(here, bool(arguments)))
+
+
+def _without_blender(arguments: list[str], chosen: bool) -> bool:
+    """The tests that need no Blender of their own; whether they passed."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        passed = test_blender.run_here(arguments, chosen, output)
+        output.seek(0)
+        print(output.read(), end="", flush=True)
+    return passed
 
 
 def _needs_no_blender(path: Path) -> bool:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import blender_env
 import blender_root
@@ -138,9 +138,18 @@ def show(outcome: Outcome, told: set[str]) -> None:
     sys.stdout.flush()
 
 
-def run_here(arguments: list[str], chosen: bool) -> bool:
-    """Tests in this Python, which pytest prints; whether they passed. `chosen`: whether none at all is fine."""
-    code = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+def run_here(arguments: list[str], chosen: bool, output: IO[str] | None = None) -> bool:
+    """Tests in this Python; whether they passed.
+
+    Args:
+        arguments: pytest's.
+        chosen: whether none at all is fine.
+        output: where pytest prints; None: where this does.
+    """
+    command = [sys.executable, "-m", "pytest", *arguments]
+    # One thread each: on two cores there is something else to do beside every test.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    code = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False).returncode
     return code == 0 or (code == NO_TESTS and chosen)
 
 
@@ -168,8 +177,11 @@ def below(folder: Path) -> Callable[[Path], bool]:
     return lambda path: folder in (path, *path.parents)
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run what is asked for; 1 where something failed."""
+def main(words: list[str] | None = None, beside: Callable[[], bool] | None = None) -> int:
+    """Run what is asked for, and `beside` at the same time as the suites, which says whether all went well.
+
+    1 where something failed.
+    """
     modules, programs = list(blender_env.locks()), list(blender_root.SUITES)
     names = [*modules, *programs, "window"]
     parser = argparse.ArgumentParser(description="Run the tests that need a Blender.", allow_abbrev=False)
@@ -178,16 +190,20 @@ def main(words: list[str] | None = None) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     ok, chosen = True, bool(arguments)
     suite = arguments_for(arguments, below(SUITE), [str(SUITE)])
-    if suite is not None:
-        # Two at a time: the projects' own machines have two cores.
-        with ThreadPoolExecutor(2) as pool:
-            running = [pool.submit(run_module, name, suite, chosen) for name in modules if name in options.only]
+    # Two at a time: the projects' own machines have two cores.
+    with ThreadPoolExecutor(2) as pool:
+        other = None if beside is None else pool.submit(beside)
+        running = []
+        if suite is not None:
+            running += [pool.submit(run_module, name, suite, chosen) for name in modules if name in options.only]
             running += [pool.submit(run_program, name, suite, chosen) for name in programs if name in options.only]
-            told: set[str] = set()
-            for each in running:
-                outcome = each.result()
-                show(outcome, told)
-                ok = ok and outcome.passed
+        told: set[str] = set()
+        for each in running:
+            outcome = each.result()
+            show(outcome, told)
+            ok = ok and outcome.passed
+        if other is not None:
+            ok = other.result() and ok
     window = arguments_for(arguments, below(WINDOW), [str(WINDOW)])
     if window is not None and "window" in options.only:
         print("window", flush=True)
