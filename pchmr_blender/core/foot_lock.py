@@ -9,7 +9,7 @@ way. Where a leg is too short for its foot, the hips come down, smoothly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,7 @@ _REACH: Final = 0.9995
 _DEEPEST: Final = 0.06
 """Lengths of the leg that the hips may come down."""
 _LEVEL: Final = np.array([1.0, 1.0, 0.0])
+_UP: Final = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -88,23 +89,25 @@ def lock_feet(
         to_rest: from the rig's rest to the skeleton's.
         turns: (F, B, 3, 3) how its bones are turned from their rest, in the world.
         shifts: (F, 3) by bone that is moved.
-        mover: the one that comes down where legs are too short.
+        mover: the one that moves the hips.
         apply: whether to; else it is only measured how feet slide.
 
     Returns:
-        The turns; how far the hips come down, (F, 3); and how still the feet stand.
+        The turns; how far the hips leave their way, (F, 3) metres; and how still the feet stand.
     """
     placed = positions(rig, turns, shifts)
     legs = [leg for side in SIDES if (leg := _leg(source, rig, to_rest, turns, placed, side)) is not None]
-    lowered, locked = np.zeros((len(turns), 3)), turns.copy()
-    offsets = [_offsets(leg, source.seconds) for leg in legs]
+    moved, locked = np.zeros((len(turns), 3)), turns.copy()
     if apply and legs:
+        moved, offsets = _along(*zip(*(_offsets(leg, source.seconds) for leg in legs), strict=True))
         drops = [_too_far(leg, placed, offset) for leg, offset in zip(legs, offsets, strict=True)]
+        lowered = np.zeros_like(moved)
         lowered[:, 2] = -_smooth_above(np.max(drops, 0), source.seconds)
         for leg, offset in zip(legs, offsets, strict=True):
             _bend(leg, locked, placed, offset, lowered, to_rest)
-    after = positions(rig, locked, {**shifts, mover: shifts[mover] + lowered})
-    return locked, lowered, tuple(_slide(source, leg, after[:, leg.bones[2]]) for leg in legs)
+        moved = moved + lowered
+    after = positions(rig, locked, {**shifts, mover: shifts[mover] + moved})
+    return locked, moved, tuple(_slide(source, leg, after[:, leg.bones[2]]) for leg in legs)
 
 
 def _leg(
@@ -133,8 +136,8 @@ def _leg(
     )
 
 
-def _offsets(leg: _Leg, seconds: Array) -> Array:
-    """(F, 3) how far the ankle leaves its free way."""
+def _offsets(leg: _Leg, seconds: Array) -> tuple[Array, Array]:
+    """(F, 3) how far the ankle is to leave its free way; (F,) how much it stands, from 0 to 1."""
     (ball, ankle), (ball_path, ankle_path) = leg.points, leg.paths
     ball_stands, ankle_stands = leg.stands[0], leg.stands[1] & ~leg.stands[0]
     offsets = np.zeros_like(ankle)
@@ -150,15 +153,25 @@ def _offsets(leg: _Leg, seconds: Array) -> Array:
             share = np.linspace(0, 1, stop - start)[:, None]
             held = (1 - share) * held_at[0] + share * held_at[1]
         offsets[start:stop] = (ankle_path - ankle)[start:stop] + held
-    return _blended(offsets, ball_stands | ankle_stands, seconds)
+    stands = ball_stands | ankle_stands
+    blended = _blended(np.column_stack([offsets, stands]), stands, seconds)
+    return blended[:, :3], blended[:, 3]
+
+
+def _along(offsets: Sequence[Array], stands: Sequence[Array]) -> tuple[Array, list[Array]]:
+    """(F, 3) how far the hips go up with the feet that stand; what is left of each foot's offset from there."""
+    weights = np.stack(stands)[..., None]
+    total = weights.sum(0)
+    mean = np.sum(offsets, 0) / np.maximum(total, 1e-9) * _UP
+    return mean * np.minimum(total, 1.0), list(np.stack(offsets) - weights * mean)
 
 
 def _blended(offsets: Array, stands: Flags, seconds: Array) -> Array:
-    """Offsets between the stands: they fade within `BLEND`, and go over into each other where the gap is shorter."""
-    offsets = offsets.copy()
+    """Values between the stands: they fade within `BLEND`, and go over into each other where the gap is shorter."""
+    offsets, nothing = offsets.copy(), np.zeros(offsets.shape[1])
     for start, stop in spans(~stands):
-        before = offsets[start - 1] if start else np.zeros(3)
-        after = offsets[stop] if stop < len(offsets) else np.zeros(3)
+        before = offsets[start - 1] if start else nothing
+        after = offsets[stop] if stop < len(offsets) else nothing
         since = seconds[start:stop] - seconds[start - 1] if start else np.full(stop - start, np.inf)
         left = seconds[stop] - seconds[start:stop] if stop < len(offsets) else np.full(stop - start, np.inf)
         if np.isfinite(since + left).all() and (since + left)[0] < 2 * BLEND:

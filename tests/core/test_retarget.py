@@ -263,6 +263,28 @@ def test_locked_feet_stand(make: str) -> None:
     assert worst(source, rig, locked.joints) < 0.2
 
 
+def tiptoer(frames: int = 90) -> SourceMotion:
+    """Goes up on the balls of both feet and down again, on straight legs; the balls stay where they are."""
+    seconds = np.arange(frames) / 30
+    local = np.tile(np.eye(3), (frames, 24, 1, 1))
+    for ankle in (7, 8):
+        local[:, ankle] = turned(np.array([1.0, 0, 0]), 0.4 * (1 - np.cos(2 * seconds)))
+    made = forward(local, np.zeros((frames, 3)), seconds)
+    balls = made.joints[:, [10, 11]].mean(1, keepdims=True)
+    return replace(made, joints=made.joints - balls + (0, 0, 0.0125 * 0.85))
+
+
+@pytest.mark.parametrize("make", ["mixamo", "ue4", "daz", "biped"])
+def test_hips_go_with_the_feet_so_that_straight_legs_stay_straight(make: str) -> None:
+    source, rig = tiptoer(), target(make)
+    result = retarget(source, rig)
+    assert all(slide.frames == len(source.joints) and slide.rig < 0.5 for slide in result.slides)
+    # A leg needs 0.03 to have a knee at all (`foot_lock._REACH`); with hips on their own way it is 0.046 to 0.16.
+    assert worst(source, rig, result.joints) < 0.042
+    free = retarget(source, rig, FREE)
+    assert np.allclose(hips(rig, result)[:, :2], hips(rig, free)[:, :2], atol=1e-9)
+
+
 def test_a_lock_makes_no_jump() -> None:
     source, rig = walker(), target("biped")
     free, locked = retarget(source, rig, FREE), retarget(source, rig)
@@ -279,7 +301,7 @@ def test_hips_come_down_where_a_leg_is_too_short() -> None:
     free, locked = retarget(source, rig, FREE), retarget(source, rig)
     down = hips(rig, free)[:, 2] - hips(rig, locked)[:, 2]
     assert 0.001 < down.max() < 0.05
-    assert down.min() > -1e-9
+    assert down.min() > -0.005  # up by less than that, with a foot that stands higher than equal directions put it
     assert np.abs(np.diff(down, 2)).max() < 0.004
     assert all(slide.rig < 1.1 * locked.scale * slide.source + 0.3 for slide in locked.slides), locked.slides
 
