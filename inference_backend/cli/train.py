@@ -40,8 +40,11 @@ def add_to(commands: Commands) -> None:
     render.add_argument("--folder", type=Path, default=DATA / "bank", metavar="DIR", help="default: %(default)s")
     render.add_argument("--clips", type=whole(1), default=2000, metavar="N", help="default: %(default)s")
     render.add_argument("--frames", type=whole(1), default=32, metavar="N", help="of a clip (default: %(default)s)")
-    sets = ("train", "tilted", "more", "test")
-    which = "test: held-out subjects as they moved; tilted: mostly bodies that lean or lie (default: %(default)s)"
+    sets = ("train", "tilted", "more", "test", "test_first_look")
+    which = (
+        "test: held-out subjects as they moved; test_first_look: the same without BlazePose's second look at doubtful "
+        "frames; tilted: mostly bodies that lean or lie (default: %(default)s)"
+    )
     render.add_argument("--set", choices=sets, default="train", dest="name", help=which)
     render.add_argument("--workers", type=whole(1), default=2, metavar="N", help="default: %(default)s")
     render.set_defaults(run=_render)

@@ -43,15 +43,19 @@ class RenderSet:
     """Held-out subjects, as they moved, instead of widened motion of the others."""
     tilted: float = TILTED
     """The share of widened motion that leans, lies or stands on its head."""
+    second_look: bool = True
+    """As in `BlazePoseSettings`."""
 
 
 SETS: Final[Mapping[str, RenderSet]] = {
     "train": RenderSet(0),
     "test": RenderSet(100_000, test=True),
+    "test_first_look": RenderSet(100_000, test=True, second_look=False),
     "tilted": RenderSet(200_000, tilted=0.6),
     "more": RenderSet(300_000),
 }
-"""What can be rendered: nobody is in two of them. The trainings take several training sets."""
+"""What can be rendered: nobody is in two of them, except the two test sets, which are the same pictures. Trainings take
+several training sets."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class RenderJob:
     """As in `RenderSet`."""
     tilted: float
     """As in `RenderSet`."""
+    second_look: bool
+    """As in `RenderSet`."""
 
 
 def render_all(motion: Path, folder: Path, name: str, clips: int, frames: int, *, workers: int = 2) -> Path:
@@ -77,7 +83,9 @@ def render_all(motion: Path, folder: Path, name: str, clips: int, frames: int, *
     folder.mkdir(parents=True, exist_ok=True)
     kind = SETS[name]
     jobs = [
-        RenderJob(motion, folder / f"{name}_{i:04d}.npz", kind.seed + i, frames, kind.test, kind.tilted)
+        RenderJob(
+            motion, folder / f"{name}_{i:04d}.npz", kind.seed + i, frames, kind.test, kind.tilted, kind.second_look
+        )
         for i in range(-(-clips // CHUNK))
     ]
     todo = [job for job in jobs if not job.out.exists()]
@@ -114,7 +122,8 @@ def render_chunk(job: RenderJob) -> Path:
     view = sample_view(motion, rng, picture_height=torch.tensor([h / max(w, h) for w, h in aspects]))
     betas = sample_betas(CHUNK, body.shape_count, rng)
     # One BlazePose per process: loading its interpreter costs more than a clip.
-    estimator = BlazePose(BlazePoseSettings(max_people=1, detect_every=10_000))
+    settings = BlazePoseSettings(max_people=1, detect_every=10_000, second_look=job.second_look)
+    estimator = BlazePose(settings)
     rows = []
     for i in range(CHUNK):
         local = motion.rotations[i].clone()
