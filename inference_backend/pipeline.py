@@ -29,6 +29,7 @@ from .heights import UNTIL_PEOPLE, each, settings_with
 from .lifters.videopose3d import VideoPose3D
 from .mesh_ahead import MeshesAhead
 from .progress import Meter, Progress
+from .recalibrate import clean_up
 from .scene import on_one_floor
 from .sightings import Sighting, gather
 from .solve import Solver
@@ -46,7 +47,7 @@ from .stages import (
 from .take_format import STAGES
 from .take_info import BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
-from .targets.parameters import Layers
+from .targets.parameters import Layers, read_layers
 from .video import VideoSource, probe
 from .weights import REGISTRY, expected_sha256, model_path
 
@@ -104,7 +105,8 @@ def reconstruct(
         settings.out,
         clip=identify(settings.clip, fps=info.fps, width=info.width, height=info.height, rotation=info.rotation),
         settings={**settings_with(preset, settings.heights), "layers": settings.cleanup.values(), "clip": asked},
-        until_people=UNTIL_PEOPLE,
+        until_people=(*UNTIL_PEOPLE, "layers"),
+        remade=("layers",),
         body=BodyInfo(body.name, model_sha256("body"), body.vertex_count, len(surface.faces), len(surface.uvs)),
         weights={name: model_sha256(name) for name in MODELS},
         created_by=f"pchmr {__version__}",
@@ -124,9 +126,14 @@ def reconstruct(
             writer.write_arrays(vars(surface))
             heights = each(settings.heights, preset, len(found.tracks))
             solvers = [loading.result().of_height(height) for height in heights]
-            _solve(writer, found, intrinsics, solvers, bool(settings.heights), settings.cleanup, meter)
+            # A job that goes on ends as it began; what is to be otherwise is made again after it.
+            begun = writer.info.settings.get("layers") or Layers.off().values()
+            layers = read_layers(begun) if known else settings.cleanup
+            _solve(writer, found, intrinsics, solvers, bool(settings.heights), layers, meter)
         store.clear()
-        return writer.folder
+    if writer.resumed:  # its settings may have been asked for with another clean-up
+        clean_up(writer.folder, settings.cleanup, report, cancelled)
+    return writer.folder
 
 
 def _finished(writer: TakeWriter) -> bool:

@@ -22,9 +22,10 @@ from .mesh_ahead import BATCH
 from .person_stack import PersonStack, Sources, hashes_of
 from .progress import Meter, Progress
 from .take import Person, Take, open_take
+from .take_info import layers_of
 from .take_writer import TakeWriter
 from .targets.edits import Edits
-from .targets.parameters import Layers, Strip
+from .targets.parameters import Layers, Strip, read_layers
 from .targets.stack import LayerReport
 
 
@@ -104,6 +105,30 @@ def recalibrate(
                 made += min(first + BATCH, stop) - first
                 meter.stage("calibrate", made, len(stale))
     return Recalibrated(tuple(spans_of(stale)), stacked.reports, stacked.strips)
+
+
+def clean_up(
+    folder: Path,
+    layers: Layers,
+    report: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Makes the rows again of those in a finished take who were cleaned up otherwise; nothing in them is edited then.
+
+    Where the layers come to nothing the take says so, and has none, as in a reconstruction. Raises as `recalibrate`.
+    """
+    info = open_take(folder).info
+    for person in range(len(info.people)):
+        if read_layers(layers_of(folder, info, person) or Layers.off().values()) == layers:
+            continue
+        wanted = layers
+        try:
+            open_stack(folder, person).base(layers)
+        except BadArgument as error:
+            with TakeWriter.open(folder) as writer:
+                writer.warn(f"Person {person} is not cleaned up: {error.message}.")
+            wanted = Layers.off()
+        recalibrate(folder, person, Wanted.unedited(wanted), report, cancelled)
 
 
 def _make(

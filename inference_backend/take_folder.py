@@ -60,6 +60,13 @@ def adopt(there: TakeInfo, asked: TakeInfo, keys: Collection[str]) -> TakeInfo:
     return replace(there, settings=settings, settings_hash=settings_hash(settings))
 
 
+def keeping(there: TakeInfo, asked: TakeInfo, keys: Collection[str]) -> TakeInfo:
+    """What is asked for with the settings of these keys as the take has them, or without where it has none."""
+    settings = {key: value for key, value in asked.settings.items() if key not in keys}
+    settings |= {key: there.settings[key] for key in keys if key in there.settings}
+    return replace(asked, settings=settings, settings_hash=settings_hash(settings))
+
+
 def clear(folder: Path) -> None:
     """Delete a take's files, and only those. `take.json` goes first, so that a kill leaves leftovers and no take."""
     with writing(folder):

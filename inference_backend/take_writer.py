@@ -30,7 +30,16 @@ from numpy.typing import ArrayLike
 from .disk import replace_file, writing
 from .folder_lock import FolderLock
 from .take import Take, open_take
-from .take_folder import LOCK_NAME, adopt, clear, refuse_foreign, refuse_other, relative_path, remove_temporaries
+from .take_folder import (
+    LOCK_NAME,
+    adopt,
+    clear,
+    keeping,
+    refuse_foreign,
+    refuse_other,
+    relative_path,
+    remove_temporaries,
+)
 from .take_format import ARRAYS, HASH_OF_STAGE
 from .take_info import (
     FORMAT,
@@ -75,6 +84,7 @@ class TakeWriter:
         weights: Mapping[str, str],
         created_by: str,
         until_people: Collection[str] = (),
+        remade: Collection[str] = (),
         overwrite: bool = False,
     ) -> TakeWriter:
         """Begin a take, or go on with the one of the same footage, settings, body and weights.
@@ -88,6 +98,8 @@ class TakeWriter:
             created_by: program and version.
             until_people: dotted keys of settings that may change as long as the take does not know its people, since
                 nothing in it depends on them before.
+            remade: keys of settings that may be others than the take's, which keeps its own: the caller makes again
+                what depends on them.
             overwrite: delete the take that is there, whatever is in it.
 
         Raises:
@@ -111,7 +123,7 @@ class TakeWriter:
                 return writer
             info = open_take(folder).info
             adopted = info if info.people else adopt(info, new, until_people)
-            refuse_other(folder, adopted, new)
+            refuse_other(folder, adopted, keeping(adopted, new, remade))
             remove_temporaries(folder)
             writer = cls(folder, info, lock, resumed=True)
             adopted = replace(adopted, clip=clip)  # the same footage, maybe at another place

@@ -113,12 +113,21 @@ def applying(
         person, own = resolve(handle), [one for one in plan if one.person == index]
         set_layers(person, layers[index])
         if any(one.edit.to is not None for one in own):
-            again |= yield from _made_again(handle, client)  # a place is reached from the base pose of these layers
+            again |= yield from made_again(handle, client)  # a place is reached from the base pose of these layers
         person = resolve(handle)
         key_edits(person, open_person(person)[1], own)
-        again |= yield from _made_again(handle, client)
+        again |= yield from made_again(handle, client)
     after = [_state(resolve(handle)) for handle in handles.values()]
     return Applied(after != before or bool(again), len(again))
+
+
+def made_again(handle: Handle, client: Client) -> Generator[Any, Any, set[tuple[int, int]]]:
+    """Make a person's stale rows again; which, after the person's index. Raises what `recalibration` raises."""
+    person = resolve(handle)
+    index, rows = person.pchmr.person, stale(person, open_person(person)[1]).tolist()
+    if rows:
+        yield from recalibration(handle, client)
+    return {(index, row) for row in rows}
 
 
 def people_of(take: Path) -> list[bpy.types.Collection]:
@@ -159,12 +168,3 @@ def _state(person: bpy.types.Collection) -> tuple[str, str, bytes]:
     """What the .blend holds of a person's edits."""
     own = person.pchmr_edit
     return own.layers, own.committed, stamp_of(part_of(person, "TARGETS"))
-
-
-def _made_again(handle: Handle, client: Client) -> Generator[Any, Any, set[tuple[int, int]]]:
-    """Make a person's stale rows again; which, after the person's index."""
-    person = resolve(handle)
-    index, rows = person.pchmr.person, stale(person, open_person(person)[1]).tolist()
-    if rows:
-        yield from recalibration(handle, client)
-    return {(index, row) for row in rows}

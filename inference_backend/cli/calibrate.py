@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,13 @@ def add_to(commands: Commands) -> None:
         metavar="NAME|FILE",
         help="a clean-up preset, or a .toml file (default: default)",
     )
-    parser.add_argument("--edits", type=Path, metavar="FILE", help="an .npz of rows and edits; needs --person")
+    parser.add_argument(
+        "--edits",
+        type=Path,
+        metavar="FILE",
+        help="an .npz of rows and edits; needs --person. They are the take's alone: a .blend shows its own, and gets "
+        "keys from `batch.py … --recalibrate edits.json`",
+    )
     parser.set_defaults(run=run)
 
 
@@ -58,7 +65,15 @@ def run(options: argparse.Namespace) -> int:
             done = recalibrate(options.take, person, asked, bar, cancelled)
             made = sum(stop - start for start, stop in done.spans)
             print(f"person {person}  {made} frames made again\n{table(done.reports)}")
+    if options.edits is not None:
+        print(_NO_KEYS, file=sys.stderr)
     return 0
+
+
+_NO_KEYS = (
+    "These edits are the take's alone: a .blend that shows it keeps its own and makes these frames again. For edits "
+    "that are keys in the .blend: blender -b --python pchmr_blender/batch.py -- CLIP --out DIR --recalibrate edits.json"
+)
 
 
 def table(reports: tuple[LayerReport, ...]) -> str:

@@ -51,3 +51,16 @@ def _below(joint: int) -> tuple[int, ...]:
 
 BELOW: Final = tuple(_below(joint) for joint in range(len(JOINTS)))
 """All joints that hang on each joint."""
+
+KEPT_BY: Final[dict[int, tuple[int, ...]]] = {
+    PELVIS: (CHEST, *ANKLES),
+    SPINE[0]: (CHEST, *ANKLES),
+    HIPS[0]: (CHEST, *ANKLES),
+    HIPS[1]: (CHEST, *ANKLES),
+    CHEST: (HEAD, *SHOULDERS, *WRISTS),
+    NECK: (HEAD, *SHOULDERS, *WRISTS),
+    HEAD: (*SHOULDERS, *WRISTS),
+    SHOULDERS[0]: (WRISTS[0],),
+    SHOULDERS[1]: (WRISTS[1],),
+}
+"""What stays where it is when a joint is moved or turned alone: what hangs on these stays with them."""

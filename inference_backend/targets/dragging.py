@@ -21,12 +21,11 @@ from .chains import (
     COLLARS,
     HEAD,
     HINGES,
-    HIPS,
+    KEPT_BY,
     LIMB_ENDS,
     LIMB_MIDDLES,
     LIMB_STARTS,
     LIMB_TIPS,
-    NECK,
     PELVIS,
     SHOULDERS,
     SPINE,
@@ -39,19 +38,6 @@ from .vectors import Array, cross, length, swing, turned, unit
 
 _MOVED: Final = 1e-9
 """Metres."""
-
-_KEPT_BY: Final[dict[int, tuple[int, ...]]] = {
-    PELVIS: (CHEST, *ANKLES),
-    SPINE[0]: (CHEST, *ANKLES),
-    HIPS[0]: (CHEST, *ANKLES),
-    HIPS[1]: (CHEST, *ANKLES),
-    CHEST: (HEAD, *SHOULDERS, *WRISTS),
-    NECK: (HEAD, *SHOULDERS, *WRISTS),
-    HEAD: (*SHOULDERS, *WRISTS),
-    SHOULDERS[0]: (WRISTS[0],),
-    SHOULDERS[1]: (WRISTS[1],),
-}
-"""What stays where it is when a joint is moved or turned alone: what hangs on these stays with them."""
 
 
 class Body:
@@ -70,7 +56,7 @@ class Body:
 
     def move(self, joint: int, to: Array, *, children: bool, pins: Iterable[int]) -> None:
         """Lead a joint to a place, or as near as lengths allow, with what follows and what stays."""
-        stays = self._stays(joint, pins, () if children else _KEPT_BY.get(joint, ()))
+        stays = self._stays(joint, pins, () if children else KEPT_BY.get(joint, ()))
         if joint == PELVIS:
             self.carry(joint, to)
         elif joint in CHILDREN[PELVIS]:
@@ -122,7 +108,7 @@ class Body:
 
         Thighs and upper arms turn alone: where knee and elbow go says how the limb is turned.
         """
-        stays = self._stays(joint, pins, () if children else _KEPT_BY.get(joint, ()))
+        stays = self._stays(joint, pins, () if children else KEPT_BY.get(joint, ()))
         if joint in LIMB_STARTS or (not children and joint in TWISTING):
             self.turned[joint] = by @ self.turned[joint]
             self.spun.add(joint)

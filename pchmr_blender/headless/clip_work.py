@@ -2,7 +2,7 @@
 """One clip of a batch, from the footage to the last file:
 
 1  reconstruct        the backend, into the take                  → NAME.take
-2  import             into an empty .blend                        → NAME.blend
+2  import             into an empty .blend, nothing edited        → NAME.blend
 3  preview            the body over the footage                   → NAME.preview.mp4
 4  export             for other programs                          → NAME.usd, NAME.fbx …
 
@@ -23,8 +23,9 @@ from ...inference_backend.take_info import JSON_NAME
 from ..activities import Work
 from ..backend.client import Client
 from ..core.takes import TakeView, open_view
+from ..edit_script import made_again
 from ..operators.reconstruct import stand_in
-from ..scene.handles import part_of
+from ..scene.handles import handle_of, part_of
 from ..scene.import_take import ImportOptions, import_take
 from ..scene.mesh_cache import cache_files
 from .arguments import Batch
@@ -59,7 +60,8 @@ def clip_work(client: Client, job: ClipJob, batch: Batch, show: Show) -> Work:
     with new_file(job.hidden("blend")):
         people = _import(view, batch, show)
         notes = [*view.info.warnings, *(person.pchmr.problem for person in people)]
-        if not ledger.has(BLEND):
+        if not ledger.has(BLEND):  # else it may be edited, and the take's rows are what it says
+            notes += yield from _unedited(client, people)
             _save(job, batch, people, ledger)
         notes.append((yield from make_outputs(client, job, batch, people, view, ledger, show)))
     return ClipMade(made_files(ledger, batch), tuple(dict.fromkeys(filter(None, notes))))
@@ -98,6 +100,21 @@ def _params(job: ClipJob, batch: Batch) -> dict[str, Any]:
 def _import(view: TakeView, batch: Batch, show: Show) -> list[bpy.types.Collection]:
     options = ImportOptions(form=batch.form, tolerance_mm=batch.tolerance_mm)
     return import_take(view.folder, options, bpy.context.scene, show)
+
+
+def _unedited(client: Client, people: Sequence[bpy.types.Collection]) -> Work:
+    """Make what another .blend, or the command line, has edited in the take what this .blend says: nothing is.
+
+    Edits are a .blend's; the other one makes its own again when it is opened. Returns what a person should know of it.
+    """
+    notes = []
+    for person in people:
+        again = yield from made_again(handle_of(person), client)
+        if again:
+            frames = "1 frame" if len(again) == 1 else f"{len(again)} frames"
+            why = "had edits of another file, or an older clean-up"
+            notes.append(f"{person.name}: {frames} of the take {why}, and were made again without.")
+    return notes
 
 
 def _save(job: ClipJob, batch: Batch, people: Sequence[bpy.types.Collection], ledger: Ledger) -> None:

@@ -8,19 +8,18 @@ frame it is shown. Edits are sparse keys on the controls; where a channel has no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
 import bpy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...inference_backend.errors import BadArgument, SceneChanged
-from ...inference_backend.targets.edit_values import LARGEST
 from ..core.edit_rows import EditAxes, EditRows
 from ..core.skeleton import BONE_NAMES
 from . import versions
 from .actions import read_curve
 from .control_curves import CHANNELS, LOCATION, ROTATION, STRENGTH, STRETCH, Channel, ControlCurves, key_frames
+from .edit_checks import require_quaternions, require_sane
 from .handles import part_of
 from .targets import base_name, controls_of
 
@@ -79,10 +78,10 @@ def sample(person: bpy.types.Collection, rows: ArrayLike) -> EditRows:
     values = {channel: np.tile(channel.rest, (len(frames), len(BONE_NAMES), 1)).astype(float) for channel in CHANNELS}
     for bone, channel, _ in curves.keyed():
         if channel == ROTATION:
-            _require_quaternions(targets.pose.bones[bone])
+            require_quaternions(targets.pose.bones[bone])
         values[channel][:, BONE_NAMES.index(bone)] = curves.values(bone, channel, frames)
     edits = _edits(targets, values)
-    _require_sane(edits, frames)
+    require_sane(edits, frames)
     return edits
 
 
@@ -95,7 +94,7 @@ def held(person: bpy.types.Collection) -> EditRows:
     targets = part_of(person, "TARGETS")
     values = {channel: np.tile(channel.rest, (1, len(BONE_NAMES), 1)).astype(float) for channel in CHANNELS}
     for joint, bone in enumerate(controls_of(targets)):
-        _require_quaternions(bone)
+        require_quaternions(bone)
         values[LOCATION][0, joint] = bone.location
         values[ROTATION][0, joint] = bone.rotation_quaternion
         values[STRETCH][0, joint], values[STRENGTH][0, joint] = bone.pchmr.stretch, bone.pchmr.strength
@@ -111,7 +110,7 @@ def hold(person: bpy.types.Collection, edits: EditRows) -> None:
     targets = part_of(person, "TARGETS")
     values = _values(targets, edits)
     for joint, bone in enumerate(controls_of(targets)):
-        _require_quaternions(bone)
+        require_quaternions(bone)
         bone.location = values[LOCATION][0, joint]
         bone.rotation_quaternion = values[ROTATION][0, joint]
         for name, value in (("stretch", values[STRETCH]), ("strength", values[STRENGTH])):
@@ -152,7 +151,7 @@ def key_rows(
     curves, values = ControlCurves(targets), _values(targets, edits)
     for joint in joints:
         bone = BONE_NAMES[joint]
-        _require_quaternions(targets.pose.bones[bone])
+        require_quaternions(targets.pose.bones[bone])
         for channel in channels:
             curves.key(bone, channel, frames, values[channel][:, joint], own.before, own.after)
 
@@ -227,35 +226,3 @@ def _values(targets: bpy.types.Object, edits: EditRows) -> dict[Channel, NDArray
         STRETCH: np.asarray(edits.stretch)[..., None],
         STRENGTH: np.asarray(edits.strength)[..., None],
     }
-
-
-def _require_sane(edits: EditRows, frames: NDArray[np.float64]) -> None:
-    """Raise BadArgument where the backend would: it cannot name the frame."""
-    for field in fields(EditRows):
-        values = getattr(edits, field.name).reshape(len(edits), len(BONE_NAMES), -1)
-        wrong = ~np.isfinite(values)
-        if field.name == "offset":
-            wrong |= np.abs(values) > LARGEST
-        if wrong.any():
-            size = np.where(np.isfinite(values), np.abs(values), np.inf).max(-1)
-            row, joint = np.unravel_index(np.argmax(size), size.shape)
-            raise BadArgument(
-                f"{_in_words(BONE_NAMES[joint], field.name, size[row, joint])} at frame {frames[row]:g}",
-                hint="Undo the edit, move the control back, or revert this frame.",
-                bone=BONE_NAMES[joint],
-                frame=float(frames[row]),
-            )
-
-
-def _in_words(bone: str, name: str, size: float) -> str:
-    """What an edit that nobody can mean does to a bone."""
-    return f"{bone} is moved by {size:g} m" if np.isfinite(size) else f"the {name} of {bone} is no number"
-
-
-def _require_quaternions(bone: bpy.types.PoseBone) -> None:
-    if bone.rotation_mode != "QUATERNION":
-        raise BadArgument(
-            f"{bone.name} turns by {bone.rotation_mode}, and edits are quaternions",
-            hint=f"Set the rotation mode of {bone.name} to Quaternion (WXYZ), in the sidebar's Item tab.",
-            bone=bone.name,
-        )

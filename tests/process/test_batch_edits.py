@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inference_backend.edit_jobs import wanted
 from inference_backend.errors import KINDS
+from inference_backend.recalibrate import recalibrate as recalibrate_take
 from inference_backend.skeletons import JOINTS
 from inference_backend.take import open_take
+from inference_backend.take_info import layers_of
+from inference_backend.targets.parameters import Layers, read_layers
 
 from ..blender.bodies import shipped
 from ..blender.clips import make_movie
@@ -193,3 +198,30 @@ def test_people_have_edits_of_their_own(farm: Farm) -> None:
     after = [target(farm, person) for person in range(2)]
     assert [changed(before[person], after[person], "vertices") for person in range(2)] == [[], list(range(8, 15))]
     assert {"good_0.bvh", "good_1.bvh"} <= farm.made()
+
+
+def test_a_take_that_another_file_has_edited_is_imported_without_its_edits(farm: Farm) -> None:
+    """The edits are the other .blend's; this one has none, so its body has none either, and it is said."""
+    clip, take = make_movie(farm.folder / "clips" / "good.avi", FRAMES), farm.out / "good.take"
+    make_take(take, body=shipped(), frames=FRAMES, clip=clip)
+    assert farm.run(clip, "--form", "pc2")[0] == 0
+    assert farm.report()[0]["notes"] == []
+    before = target(farm)
+    offset = np.zeros((3, 24, 3))
+    offset[:, WRIST, 1] = 0.15
+    np.savez(farm.folder / "edits.npz", rows=[10, 11, 12], offset=offset, stretch=np.ones((3, 24)))
+    info = open_take(take).info
+    layers = read_layers(layers_of(take, info, 0) or Layers.off().values())
+    recalibrate_take(take, 0, replace(wanted({}, farm.folder / "edits.npz"), layers=layers))
+    assert changed(before, target(farm), "vertices") == [10, 11, 12]
+    # Other settings: the .blend is made anew.
+    code, told = farm.run(clip, "--form", "absolute", "--export", "bvh")
+    assert code == 0, told
+    (note,) = farm.report()[0]["notes"]
+    assert "3 frames of the take had edits of another file" in note
+    assert changed(before, target(farm), "target_hash") == []
+    command = [str(python_of(farm.series)), "-c", SHOW, str(ROOT / "tests"), str(farm.out / "good.blend"), "11"]
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(farm.folder / "user")}
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
+    found = json.loads(next(line for line in told.stdout.splitlines() if line.startswith("{")))
+    assert (found["stale"], found["off"] < 1e-5) == ([], True), told.stderr

@@ -47,7 +47,9 @@ def test_edits_of_a_file(take: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     np.savez(tmp_path / "edits.npz", rows=[7], offset=offset)
     capsys.readouterr()
     assert main(["calibrate", str(take), "--cleanup", "off", "--edits", str(tmp_path / "edits.npz")]) == 0
-    assert "person 0  1 frames made again" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "person 0  1 frames made again" in told.out
+    assert "batch.py -- CLIP --out DIR --recalibrate edits.json" in told.err
 
 
 def test_edits_are_of_one_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

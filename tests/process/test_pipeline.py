@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference_backend import estimation
+from inference_backend import estimation, pipeline
 from inference_backend.body import load_default_body
 from inference_backend.errors import BadArgument, Cancelled, NoPersonFound, TakeMismatch
 from inference_backend.evaluation import footage
@@ -111,6 +111,43 @@ def test_takes_are_cleaned_up(tmp_path: Path) -> None:
     for name in ("joints_base", "rotations_base", "joints_target", "target_hash"):
         assert np.array_equal(on.array(name), off.array(name)), name
     np.testing.assert_allclose(on.array("vertices"), off.array("vertices"), atol=1e-4)
+
+
+def test_another_clean_up_makes_only_the_end_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = solved(CLIP, out=tmp_path / "fresh.take", end=24, cleanup=Layers.off())
+    again = solved(CLIP, out=tmp_path / "again.take", end=24)
+    kept = again.people[0].folder / "pose_fitted.npy"
+    before = kept.stat().st_mtime_ns
+    with monkeypatch.context() as patch:  # neither detection nor networks
+        patch.setattr(pipeline, "estimate", None)
+        patch.setattr(pipeline, "_networks", None)
+        again = solved(CLIP, out=again.folder, end=24, cleanup=Layers.off())
+        assert layers_of(again.folder, again.info, 0) == Layers.off().values()
+        assert kept.stat().st_mtime_ns == before
+        wanted, found = fresh.people[0], again.people[0]
+        assert set(found.info.arrays) == set(wanted.info.arrays)
+        for name in set(found.info.arrays) - {"vertices", "joints", "rotations"}:
+            assert np.array_equal(found.array(name), wanted.array(name)), name
+        for name in ("vertices", "joints", "rotations"):  # from the mesh stream as the take keeps it
+            np.testing.assert_allclose(found.array(name), wanted.array(name), atol=1e-4, err_msg=name)
+        content = {file.name: file.read_bytes() for file in again.people[0].folder.iterdir()}
+        solved(CLIP, out=again.folder, end=24, cleanup=Layers.off())
+        assert {file.name: file.read_bytes() for file in again.people[0].folder.iterdir()} == content
+        with pytest.raises(TakeMismatch, match="height"):
+            solved(CLIP, out=again.folder, end=24, heights=(1.5, 1.6), people="all")
+
+
+def test_a_job_that_was_stopped_may_go_on_with_another_clean_up(tmp_path: Path) -> None:
+    done: list[Progress] = []
+    job = replace(settings(CLIP, tmp_path / "stopped.take"), end=24)
+    with pytest.raises(Cancelled):
+        reconstruct(job, done.append, lambda: bool(done) and done[-1].stage == "target")
+    assert open_take(job.out).people
+    take = open_take(reconstruct(replace(job, cleanup=Layers.off()), silent))
+    assert layers_of(take.folder, take.info, 0) == Layers.off().values()
+    fresh = solved(CLIP, out=tmp_path / "fresh.take", end=24, cleanup=Layers.off())
+    for name in ("joints_target", "target_hash", "calibrated_hash"):
+        assert np.array_equal(take.people[0].array(name), fresh.people[0].array(name)), name
 
 
 def test_a_layer_that_comes_to_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
