@@ -118,7 +118,7 @@ def preview(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
 def correct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     """Edits that corrected 2D detections ask for; the take stays as it is.
 
-    Result: {rows: [[start, stop)…] in the file, joints: those that are edited}.
+    Result: {rows: [[start, stop)…] in the file, joints: those that are edited, keyed: rows that need keys}.
     """
     job = read_params(CorrectParams, params)
     from .corrections import read_corrections
@@ -134,7 +134,8 @@ def correct(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     arrays = {one.name: getattr(found.edits, one.name) for one in fields(found.edits)}
     with writing(job.out), job.out.open("wb") as file:
         np.savez(file, rows=found.rows, **arrays)
-    return {"rows": [list(span) for span in spans_of(found.rows)], "joints": list(found.joints)}
+    keyed = found.rows[found.keyed].tolist()
+    return {"rows": [list(span) for span in spans_of(found.rows)], "joints": list(found.joints), "keyed": keyed}
 
 
 def wanted(layers: Mapping[str, Any], edits: Path | None) -> Wanted:

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from .corrections import Corrected, Correction, check, spread
+from .key_rows import sparse
 from .lift_reach import meeting, reached
 from .lift_window import Footage, lift_window, solver_of
 from .progress import Meter, Progress
@@ -42,11 +43,12 @@ Array = NDArray[np.float64]
 BLEND_SECONDS: Final = 0.3
 """Over which the edits come in before the corrected frames, and go out after them."""
 
-LEAST_MOVE: Final = 0.001
-"""Metres of a joint that are no edit."""
+LEAST_MOVE: Final = 0.02
+"""Metres of a joint against its parent, at most in any frame, that are no edit: it gets no keys."""
 
-LEAST_TURN: Final = np.radians(1.0)
-"""Radians of a joint that are no edit."""
+LEAST_TURN: Final = np.radians(5.0)
+"""Radians of the same. With both at a twentieth of this, `evaluate corrections` differs by 1 mm, and all joints have
+keys."""
 
 NOTHING: Final = 1e-5
 """Metres, and parts of quaternions, that are not worth a row of the take."""
@@ -59,7 +61,9 @@ class Relifted:
     rows: NDArray[np.int64]
     """(n,) increasing."""
     edits: Edits
-    """Of these rows, from the base pose."""
+    """Of these rows, from the base pose: what curves through the keyed ones hold."""
+    keyed: NDArray[np.bool_]
+    """(n,) the rows that need keys."""
 
     @property
     def joints(self) -> tuple[int, ...]:
@@ -156,7 +160,9 @@ def edits_around(base: SkeletonMotion, wanted: SkeletonMotion, seconds: Array, c
     edits.turn[:, turn < LEAST_TURN] = quaternions.IDENTITY
     away = np.concatenate([edits.offset, edits.turn[..., 1:]], -1)
     kept = (np.abs(away) > NOTHING).any((1, 2))
-    return Relifted(rows[kept], Edits(edits.offset[kept], edits.turn[kept], edits.stretch[kept], edits.strength[kept]))
+    edits = Edits(edits.offset[kept], edits.turn[kept], edits.stretch[kept], edits.strength[kept])
+    keyed, held = sparse(rows[kept], edits, corrected.given[rows[kept]].any(1), len(seconds))
+    return Relifted(rows[kept], held, keyed)
 
 
 def _blend(seconds: Array, corrected: Corrected) -> Array:

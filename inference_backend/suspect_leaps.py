@@ -18,6 +18,10 @@ LONGEST_SECONDS: Final = 0.5
 LEAST: Final = 0.03
 """Body heights. A shorter way is no leap."""
 
+LEAST_SEEN: Final = 0.07
+"""The same of detections: 120 mm of a man, from which a joint is wrong. They shake more than what is lifted from them,
+and a shorter leap puts no joint that far off."""
+
 USUAL_MISSES: Final = 3.0
 """A leap is this many times what the motion around it usually misses by."""
 
@@ -25,7 +29,7 @@ _BESIDE: Final = 2
 """Frames on either side of a stretch that it is judged by."""
 
 
-def leaps(joints: npt.NDArray[Any], body_height: float, fps: float) -> npt.NDArray[np.float64]:
+def leaps(joints: npt.NDArray[Any], body_height: float, fps: float, least: float = LEAST) -> npt.NDArray[np.float64]:
     """The clearness of the clearest leap that each joint of each frame is part of, 0 where there is none.
 
     From 1 on it has leapt (`targets.leaps`). Frames are judged by what is little more than a second away.
@@ -34,6 +38,7 @@ def leaps(joints: npt.NDArray[Any], body_height: float, fps: float) -> npt.NDArr
         joints: (F, 24, 3) metres. Where the pelvis is does not matter.
         body_height: metres.
         fps: frames per second.
+        least: body heights; a shorter way is no leap.
 
     Returns:
         (F, 24)
@@ -44,7 +49,7 @@ def leaps(joints: npt.NDArray[Any], body_height: float, fps: float) -> npt.NDArr
     longest = min(int(LONGEST_SECONDS * fps), count - 2 * _BESIDE)
     if longest < 1:
         return out
-    judged = Leaps(places, np.arange(count) / fps, USUAL_MISSES, LEAST)
+    judged = Leaps(places, np.arange(count) / fps, USUAL_MISSES, least)
     for frames in range(1, longest + 1):
         clear = judged.clearness(frames)
         for k in range(frames):

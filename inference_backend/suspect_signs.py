@@ -23,18 +23,20 @@ def suspect_inputs(
         raise ValueError(f"keypoints: found {keypoints.shape}, want {(len(target.joints), len(LANDMARKS), 3)}")
     stature = float(body.stature(solve.betas[None])[0])
     shown = joint_landmarks()
-    errors = []
+    errors, heights = [], []
     for start in range(0, len(keypoints), 1024):
         rows = slice(start, start + 1024)
         joints, landmarks, _ = solver.rig_seen.pose(target.local_rotations[rows], solve.betas[None])
         landmarks = landmarks + (target.root[rows] - joints[:, 0])[:, None]
         pixels = intrinsics.project(landmarks.numpy())
         stature_px = intrinsics.fx * stature / np.maximum(target.root[rows, 2].numpy(), 0.1)
+        heights.append(stature_px)
         errors.append(np.linalg.norm(pixels - keypoints[rows, :, :2], axis=-1) / stature_px[:, None])
     error = np.concatenate(errors)
     # A landmark that was not seen says nothing of the fit.
     weight = keypoints[..., 2] + 1e-3
     reprojection = (error * weight) @ shown.T / (weight @ shown.T)
+    seen = np.einsum("jl,fld->fjd", shown, keypoints[..., :2] * weight[..., None]) / (weight @ shown.T)[..., None]
     return SuspectInputs(
         joints_lifted=solve.lifted.joints.numpy(),
         joints_hmr=_mesh_joints(solver, solve),
@@ -42,6 +44,7 @@ def suspect_inputs(
         log_error=solve.lifted.log_error.numpy(),
         reprojection=reprojection.astype(np.float32),
         visibility=keypoints[..., 2] @ shown.T,
+        seen=seen / np.concatenate(heights)[:, None, None],
     )
 
 

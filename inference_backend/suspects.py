@@ -1,9 +1,10 @@
 """Suspect scores: how likely each joint of each frame is wrong, and why, so that an artist fixes those and not all.
 
-Seven signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value), and a logistic model of
+Eight signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value), and a logistic model of
 them says how likely the joint is wrong: more than 120 mm off, or thrown out of its place for some frames. Six of the
-signs are the causes that an artist is told. The seventh, the leap, tells of mistakes whose edges alone are odd; it is
-told as jerk. The six look at a frame and `CONTEXT` on either side, the leap at little more than a second.
+signs are the causes that an artist is told. The others, leaps of the joint and of its detections, tell of mistakes
+whose edges alone are odd; they are told as jerk. The six look at a frame and `suspect_measures.CONTEXT` on either
+side, leaps at little more than a second.
 """
 
 from __future__ import annotations
@@ -16,24 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .skeletons import BONES, JOINTS
-from .suspect_leaps import leaps
+from .suspect_leaps import LEAST_SEEN, leaps
+from .suspect_measures import bone_lengths, jerk, length_change
 
 Float = NDArray[np.floating]
-
-CONTEXT: Final = 3
-"""Frames before and after a frame that its causes look at."""
 
 CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
 """What an artist is told, in the order of the last axis of `SuspectReport.causes`."""
 
-SIGNS: Final = (*CAUSES, "leap")
+SIGNS: Final = (*CAUSES, "leap", "leap_seen")
 """The signs of a mistake: what the model weighs, in its order."""
 
 _LEAP_POWER: Final = 4
 """The leap is squeezed more steeply than the others: half a leap is common, and a whole one almost never right."""
-
-_SHORTEST_BONE: Final = 0.01
-"""Metres. Changes of a shorter bone are a fraction of this, so that a skeleton with joints on one place has a score."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ class CauseHalves:
     leap: float = 0.6
     """Clearness of the lifted joint's leap (`suspect_leaps`), or of the fitted one's where that is clearer: the fit
     blurs what a detector's mistake makes of the lifted joints."""
+    leap_seen: float = 0.6
+    """Clearness of the leap of the detections in the picture: lifter and fit blur it, and are misled by it."""
 
     def __post_init__(self) -> None:
         for name in SIGNS:
@@ -82,10 +80,12 @@ class SuspectModel:
     """Weight of the cause."""
     leap: float
     """Weight of the leap."""
+    leap_seen: float
+    """Weight of the detections' leap."""
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """(7,) in the order of `SIGNS`."""
+        """(8,) in the order of `SIGNS`."""
         return np.array([getattr(self, name) for name in SIGNS])
 
 
@@ -98,11 +98,13 @@ MODEL: Final = SuspectModel(
     visibility=0.618,
     lifter_error=9.598,
     leap=3.612,
+    leap_seen=6.000,
 )
 """Fitted by `evaluate suspects --fit PREDICTIONS --planted rendered_train.npz`, which prints this table. PREDICTIONS:
 what both streams say of the last 120 clips of rendered_train.npz, which the lifter's training holds back, by `evaluate
 predict --rendered`; the leap: mistakes planted in clips of training subjects. Jerk tells nothing that the lifter's own
-error does not; it stays as what an artist is told."""
+error does not; it stays as what an artist is told. The detections' leap is not fitted: its weight was chosen by what
+`evaluate suspects --detections` found in 30 clips of rendered_test.npz."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class SuspectInputs:
     body in the picture. It counts as much as the joint is visible."""
     visibility: Float
     """(F, 24) of the detected landmarks that show the joint, 0-1; 0 where nobody was detected."""
+    seen: Float | None = None
+    """(F, 24, 2) where the detections show the joint in the picture, in heights of the body in it; or None."""
     bone_lengths: Float | None = None
     """(23,) metres, the take's lengths in the order of `skeletons.BONES`. None: the median over the frames of
     `joints_fitted`, or of `joints_lifted` where that is None, for which all frames of the clip must be given at once.
@@ -161,12 +165,13 @@ def suspects(
     score = logistic(signs @ model.weights + model.intercept)
     causes = signs[..., : len(CAUSES)]
     jumps = CAUSES.index("jerk")
-    np.maximum(causes[..., jumps], signs[..., SIGNS.index("leap")], out=causes[..., jumps])
+    for leap in ("leap", "leap_seen"):
+        np.maximum(causes[..., jumps], signs[..., SIGNS.index(leap)], out=causes[..., jumps])
     return SuspectReport(score.astype(np.float32), np.rint(255 * causes).astype(np.uint8))
 
 
 def sign_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: CauseHalves) -> NDArray[np.float64]:
-    """The features of the model, (F, 24, 7) from 0 to 1 in the order of `SIGNS`. Raises as `suspects`."""
+    """The features of the model, (F, 24, 8) from 0 to 1 in the order of `SIGNS`. Raises as `suspects`."""
     _check(inputs, body_height, fps)
     lifted = (inputs.joints_lifted - inputs.joints_lifted[:, :1]).astype(np.float64)
     hmr = (inputs.joints_hmr - inputs.joints_hmr[:, :1]).astype(np.float64)
@@ -182,52 +187,23 @@ def sign_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: C
     clearness = leaps(inputs.joints_lifted, body_height, fps)
     if inputs.joints_fitted is not None:
         clearness = np.maximum(clearness, leaps(inputs.joints_fitted, body_height, fps))
-    steep = clearness**_LEAP_POWER
-    scores["leap"] = steep / (steep + halves.leap**_LEAP_POWER)
+    scores["leap"] = _steep(clearness, halves.leap)
+    scores["leap_seen"] = np.zeros(clearness.shape)
+    if inputs.seen is not None:
+        flat = np.concatenate([inputs.seen, np.zeros_like(inputs.seen[..., :1])], -1)
+        scores["leap_seen"] = _steep(leaps(flat, 1.0, fps, LEAST_SEEN), halves.leap_seen)
     return np.stack([scores[name] for name in SIGNS], -1)
-
-
-def jerk(joints: Float, fps: float) -> NDArray[np.float64]:
-    """Length of the third derivative of each joint's place at each frame, per second³.
-
-    Third differences span four frames; a frame's value is the mean over those it is part of, weighted with its part in
-    each (1, 3, 3, 1), so that a single wrong frame stands out from its neighbours. 0 where F < 4.
-    Shape: (F, 24, 3) → (F, 24).
-    """
-    frames = len(joints)
-    if frames <= CONTEXT:
-        return np.zeros(joints.shape[:2])
-    difference = np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1) * fps**3
-    total, parts = np.zeros(joints.shape[:2]), np.zeros((frames, 1))
-    for offset, part in enumerate((1, 3, 3, 1)):
-        total[offset : offset + frames - CONTEXT] += part * difference
-        parts[offset : offset + frames - CONTEXT] += part
-    return total / parts
-
-
-def bone_lengths(joints: Float) -> NDArray[np.float64]:
-    """Lengths of `skeletons.BONES` in each frame. Shape: (F, 24, 3) → (F, 23)."""
-    parent, child = np.array(BONES).T
-    lengths: NDArray[np.float64] = np.linalg.norm(joints[:, child].astype(np.float64) - joints[:, parent], axis=-1)
-    return lengths
-
-
-def length_change(joints: Float, lengths: Float) -> NDArray[np.float64]:
-    """Change of the bones' lengths, as a fraction of them; a joint has that of its worst bone.
-
-    Shape: (F, 24, 3), (23,) metres → (F, 24).
-    """
-    change = np.abs(bone_lengths(joints) - lengths) / np.maximum(lengths, _SHORTEST_BONE)
-    worst = np.zeros(joints.shape[:2])
-    for bone, ends in enumerate(BONES):
-        for joint in ends:
-            np.maximum(worst[:, joint], change[:, bone], out=worst[:, joint])
-    return worst
 
 
 def logistic(x: Float) -> NDArray[np.float64]:
     """1 / (1 + exp(-x)), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x.astype(np.float64)))
+
+
+def _steep(clearness: NDArray[np.float64], half: float) -> NDArray[np.float64]:
+    """Squeezed to 0-1."""
+    power = clearness**_LEAP_POWER
+    return np.asarray(power / (power + half**_LEAP_POWER))
 
 
 def _bone_lengths(inputs: SuspectInputs) -> NDArray[np.float64]:
@@ -246,8 +222,8 @@ def _check(inputs: SuspectInputs, body_height: float, fps: float) -> None:
         array = getattr(inputs, field.name)
         if array is None:
             continue
-        points = field.name.startswith("joints_")
-        want = (len(BONES),) if field.name == "bone_lengths" else (frames, joints, 3) if points else (frames, joints)
+        axes = (2,) if field.name == "seen" else (3,) if field.name.startswith("joints_") else ()
+        want = (len(BONES),) if field.name == "bone_lengths" else (frames, joints, *axes)
         if array.shape != want:
             raise ValueError(f"{field.name} is {array.shape}, want {want}")
         if not np.isfinite(array).all():

@@ -34,6 +34,8 @@ class Lifted:
     """Of these rows."""
     joints: tuple[int, ...]
     """Those that are edited."""
+    keyed: NDArray[np.bool_]
+    """(n,) the rows that get keys; the others' edits are what the curves hold there."""
 
 
 def lifting(client: Client, handle: Handle) -> Work:
@@ -41,15 +43,15 @@ def lifting(client: Client, handle: Handle) -> Work:
 
     Raises what the backend's `correct` raises, before anything is changed, and what `recalibration` raises.
     """
-    lifted = Lifted(np.zeros(0, np.int64), EditRows.none(0), ())
+    lifted = Lifted(np.zeros(0, np.int64), EditRows.none(0), (), np.zeros(0, bool))
     if corrections_of(resolve(handle)):
         with tempfile.TemporaryDirectory(prefix="pchmr-", ignore_cleanup_errors=True) as folder:
             out = Path(folder) / "lifted.npz"
             result = yield client.call("correct", params_of(handle, out))
-            lifted = read_lifted(out, result["joints"])
+            lifted = read_lifted(out, result["joints"], result["keyed"])
     yield from free_hands()
     person = resolve(handle)
-    key_lifted(person, lifted.rows, lifted.edits, lifted.joints)
+    key_lifted(person, lifted.rows, lifted.edits, lifted.joints, lifted.keyed)
     push_undo("Lift Again")
     yield from recalibration(handle, client)
     session.current.notice = f"{handle.name} was lifted again: {_in_words(lifted)}."
@@ -67,11 +69,11 @@ def params_of(handle: Handle, out: Path) -> dict[str, Any]:
     }
 
 
-def read_lifted(file: Path, joints: list[int]) -> Lifted:
+def read_lifted(file: Path, joints: list[int], keyed: list[int]) -> Lifted:
     """What `correct` has written."""
     with np.load(file, allow_pickle=False) as arrays:
         edits = EditRows(**{field.name: arrays[field.name] for field in fields(EditRows)})
-        return Lifted(arrays["rows"], edits, tuple(joints))
+        return Lifted(arrays["rows"], edits, tuple(joints), np.isin(arrays["rows"], keyed))
 
 
 def _in_words(lifted: Lifted) -> str:
@@ -79,4 +81,6 @@ def _in_words(lifted: Lifted) -> str:
     joints, frames = len(lifted.joints), len(lifted.rows)
     if not frames:
         return "no joint is edited"
-    return f"{joints} joint{'s are' if joints > 1 else ' is'} edited in {frames} frame{'s' * (frames > 1)}"
+    keys = int(lifted.keyed.sum())
+    said = f"{joints} joint{'s are' if joints > 1 else ' is'} edited in {frames} frame{'s' * (frames > 1)}"
+    return f"{said}, by keys on {keys}"

@@ -44,6 +44,15 @@ def add_to(commands: Commands) -> None:
     suspects.add_argument(
         "--planted", type=Path, metavar="FILE", help="rendered training clips: fit the leap to mistakes planted in them"
     )
+    suspects.add_argument(
+        "--detections",
+        type=Path,
+        metavar="FILE",
+        help="rendered clips: are mistakes in their detections found?",
+    )
+    suspects.add_argument(
+        "--clips", type=whole(1), default=40, metavar="N", help="with --detections: so many (default: %(default)s)"
+    )
     suspects.add_argument("--fps", type=positive, help="frames a second of the clips (default: the rendered clips')")
     suspects.set_defaults(run=_suspects)
 
@@ -114,13 +123,29 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _suspects(options: argparse.Namespace) -> int:
+    if options.detections is not None:
+        return _detected_suspects(options)
     test = needed(options.test, "evaluate predict")
     fit = None if options.fit is None else needed(options.fit, "evaluate predict --rendered build/rendered_train.npz")
     planted = None if options.planted is None else needed(options.planted, "train render --set train")
     from ..evaluation import evaluate_suspects
+    from ..evaluation.suspect_predictions import RENDERED_FPS
 
-    fps = evaluate_suspects.RENDERED_FPS if options.fps is None else options.fps
+    fps = RENDERED_FPS if options.fps is None else options.fps
     evaluate_suspects.run(test, fit, fps, planted)
+    return 0
+
+
+def _detected_suspects(options: argparse.Namespace) -> int:
+    rendered = needed(options.detections, "train render --set test --clips 240 --frames 48")
+    from ..evaluation import detected_suspects
+    from ..progress import Meter
+    from .progress_bar import ProgressBar
+
+    with ProgressBar() as bar:
+        meter = Meter(bar)
+        found = detected_suspects.rows(rendered, options.clips, partial(meter.stage, "evaluate"))
+    print(detected_suspects.table(found))
     return 0
 
 

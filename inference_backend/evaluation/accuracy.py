@@ -109,7 +109,7 @@ class Evaluator:
         solver = Solver(body, self.lifter, self.generator, replace(SolvePreset(), height=height))
         seconds = np.arange(data.frames) / self.lifter.fps
         seen = Observation(data.points[clip], data.confidence[clip], data.world[clip])
-        masks = self._silhouettes(clip)
+        masks = self.silhouettes(clip)
         with torch.enable_grad():
             streams = solver.streams(seen, masks, seconds, lambda *_: None)
             solve = on_one_floor([solver], [streams], True).targets(lambda *_: None)[0]
@@ -181,7 +181,7 @@ class Evaluator:
         seen = self.data.error[clip].norm(dim=-1).mean(-1) * 100
         return {"limbs": distance, "limbs PA": pa_mpjpe(guess, truth) * 1000, "2D": seen}
 
-    def _silhouettes(self, clip: int) -> Silhouettes:
+    def silhouettes(self, clip: int) -> Silhouettes:
         """Three frames' masks a clip."""
         data = self.data
         rows = [r for r in range(0, data.frames, 15) if data.found[clip, r]]

@@ -69,7 +69,7 @@ def rows(
     found: dict[tuple[str, int], list[Array]] = {(name, n): [] for name in mistakes for n in CORRECTED}
     for clip in range(count):
         for name, mistake in mistakes.items():
-            for n, errors in _errors(_Clip(data, clip, lifter), mistake).items():
+            for n, errors in _errors(Clip(data, clip, lifter), mistake).items():
                 found[name, n].append(errors)
         tick(clip + 1, count)
     out = []
@@ -94,7 +94,7 @@ def table(found: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-class _Clip:
+class Clip:
     """A rendered clip: what BlazePose saw, what is true, and how it is solved."""
 
     def __init__(self, data: RenderedSet, clip: int, lifter: VideoPose3D) -> None:
@@ -131,7 +131,7 @@ class _Clip:
         return 1000 * np.array([away[:, own].mean(), np.delete(away, [0, *own], axis=1).mean()])
 
 
-def _errors(clip: _Clip, mistake: Mistake) -> dict[int, Array]:
+def _errors(clip: Clip, mistake: Mistake) -> dict[int, Array]:
     """By number of corrections: (3, 2) errors unplanted, planted, corrected; of the wrong joints, of the others."""
     unplanted = clip.error(*clip.solved(clip.footage), mistake)
     planted = plant(clip.footage, mistake, clip.tall, clip.solver.preset.height)

@@ -2,6 +2,7 @@
 
     python -m inference_backend evaluate suspects                                          # judge the model
     python -m inference_backend evaluate suspects --fit TRAIN.npz --planted RENDERED.npz   # fit a model, and judge that
+    python -m inference_backend evaluate suspects --detections RENDERED.npz                # `detected_suspects.py`
 
 A joint is wrong where it is more than 120 mm off, the pelvis of estimate and truth on one place. "Overall" compares all
 joints of all frames, and so rewards knowing that hands are worse than hips; "within each joint" is the mean over the
@@ -13,8 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,41 +29,11 @@ from ..suspect_threshold import SUSPECT_THRESHOLD
 from ..suspects import CAUSES, MODEL, SIGNS, CauseHalves, SuspectInputs, SuspectModel, logistic, sign_scores
 from . import fit_leaps
 from .metrics import auroc
+from .suspect_predictions import RENDERED_FPS, WRONG, Predictions, joint_errors, load_predictions
 
 Float = NDArray[np.floating]
 
-WRONG: Final = 0.12
-"""Metres from which a joint counts as wrong."""
-
-RENDERED_FPS: Final = 30.0
-"""Frames per second of the rendered clips."""
-
 _RIDGE: Final = 1e-4
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the streams say of rendered clips, one after the other, and the truth. Camera frame, metres."""
-
-    joints_lifted: Float
-    """(F, 24, 3)"""
-    joints_hmr: Float
-    """(F, 24, 3)"""
-    log_error: Float
-    """(F, 24) natural log of metres."""
-    reprojection: Float
-    """(F, 24) as in `SuspectInputs`."""
-    visibility: Float
-    """(F, 24) 0-1."""
-    joints_true: Float
-    """(F, 24, 3)"""
-    height: Float
-    """(F,) metres, the same in all frames of a clip."""
-    clip: NDArray[np.integer]
-    """(F,) index of the clip that the frame is of; its frames follow each other in time."""
-    joints_fitted: Float | None = None
-    """(F, 24, 3) what the fit over the clip made of the lifted joints. Where given, these are judged, for they are what
-    an artist sees; else the lifted ones."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +59,7 @@ class SuspectEvaluation:
     score: Discrimination
     """Of the suspect score."""
     signs: dict[str, Discrimination]
-    """Of each of `SIGNS` alone."""
+    """Of each of `SIGNS` alone, but for the detections' leap: predictions hold no detections."""
     listed: float
     """Share of the joints that score at least `SUSPECT_THRESHOLD`."""
     precision: float
@@ -99,47 +68,8 @@ class SuspectEvaluation:
     """Share of the wrong that are listed; NaN where none is wrong."""
 
 
-def load_predictions(path: Path) -> Predictions:
-    """Read an .npz whose keys are the fields of `Predictions`; joints_fitted may be left out.
-
-    Raises:
-        BadArgument: no file, no readable archive, a key missing or of another shape, or values that are not finite.
-    """
-    hint = "Make the file with: python -m inference_backend evaluate predict"
-    if not path.is_file():
-        raise BadArgument(f"no predictions at {path}", hint=hint, path=str(path))
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = [field.name for field in dataclasses.fields(Predictions) if field.name in archive.files]
-            arrays = {name: archive[name] for name in names}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadArgument(f"{path.name} is no readable .npz: {error}", hint=hint, path=str(path)) from error
-    for field in dataclasses.fields(Predictions):
-        if field.name not in arrays and field.default is dataclasses.MISSING:
-            raise BadArgument(f"{path.name} lacks {field.name}", hint=hint, path=str(path), key=field.name)
-    frames = arrays["clip"].size
-    for name, array in arrays.items():
-        want: tuple[int, ...] = (frames, len(JOINTS), 3) if name.startswith("joints_") else (frames, len(JOINTS))
-        want = (frames,) if name in ("height", "clip") else want
-        if frames == 0 or array.shape != want or array.dtype.kind not in ("iu" if name == "clip" else "fiu"):
-            trouble = f"{name} of {path.name} is {array.shape} {array.dtype}, want numbers of shape {want}, F > 0"
-            raise BadArgument(trouble, hint=hint, path=str(path), key=name)
-        if not np.isfinite(array).all():
-            raise BadArgument(f"{name} of {path.name} has values that are not finite", hint=hint, key=name)
-    return Predictions(**arrays)
-
-
-def joint_errors(predictions: Predictions) -> NDArray[np.float64]:
-    """Distance from the truth, pelvis on pelvis, metres. Shape: (F, 24)."""
-    p = predictions
-    judged = (p.joints_lifted if p.joints_fitted is None else p.joints_fitted).astype(np.float64)
-    truth = p.joints_true.astype(np.float64)
-    errors: NDArray[np.float64] = np.linalg.norm((judged - judged[:, :1]) - (truth - truth[:, :1]), axis=-1)
-    return errors
-
-
 def clip_signs(predictions: Predictions, fps: float) -> NDArray[np.float64]:
-    """`suspects.sign_scores` of each clip by itself. Shape: (F, 24, 7)."""
+    """`suspects.sign_scores` of each clip by itself. Shape: (F, 24, 8)."""
     p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(SIGNS)))
     for clip in np.unique(p.clip):
         rows = p.clip == clip
@@ -168,7 +98,7 @@ def evaluate(predictions: Predictions, fps: float = RENDERED_FPS, model: Suspect
         wrong=float(wrong.mean()),
         joints=int((wrong.any(0) & ~wrong.all(0)).sum()),
         score=discrimination(score, wrong),
-        signs={name: discrimination(signs[..., c], wrong) for c, name in enumerate(SIGNS)},
+        signs={name: discrimination(signs[..., c], wrong) for c, name in enumerate(SIGNS) if name != "leap_seen"},
         listed=float(listed.mean()),
         precision=hits / int(listed.sum()) if listed.any() else math.nan,
         recall=hits / int(wrong.sum()) if wrong.any() else math.nan,
@@ -207,7 +137,7 @@ def fit(predictions: Predictions, fps: float = RENDERED_FPS, leap: float = MODEL
 
     bounds = [(None, None)] + [(0, None)] * len(CAUSES)
     best = minimize(loss, np.zeros(1 + len(CAUSES)), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10).x
-    return SuspectModel(*(float(value) for value in (*best, leap)))
+    return SuspectModel(*(float(value) for value in (*best, leap, MODEL.leap_seen)))
 
 
 def refuse_shared_frames(train: Predictions, test: Predictions) -> None:

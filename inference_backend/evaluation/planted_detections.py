@@ -18,6 +18,8 @@ WRONG: Final = slice(20, 20 + COUNT)
 """The wrong frames."""
 AWAY: Final = 0.15
 """Statures in the picture by which a landmark is off."""
+LOST: Final = 0.1
+"""Confidence of a landmark that is lost."""
 _ASIDE: Final = np.array([0.8, -0.6], np.float32)
 """Where to."""
 
@@ -32,6 +34,10 @@ class Mistake:
     """What they show."""
     swapped: bool = False
     """With the other side's, and each is corrected; else all are off in one direction."""
+    frames: tuple[int, ...] = tuple(range(WRONG.start, WRONG.stop))
+    """In which."""
+    lost: bool = False
+    """The landmarks stay where they were before, and are hardly believed in."""
 
 
 _HAND: Final = ("left_wrist", "left_pinky", "left_index", "left_thumb")
@@ -46,6 +52,20 @@ MISTAKES: Final[Mapping[str, Mistake]] = {
         swapped=True,
     ),
 }
+"""What `evaluate corrections` corrects."""
+
+_ARM: Final = ("left_elbow", *_HAND)
+UNCORRECTED: Final[Mapping[str, Mistake]] = {
+    "wrong elbow": Mistake(("left_elbow",), ("left_elbow",)),
+    "spikes of a wrist": Mistake(_HAND, ("left_wrist", "left_hand"), frames=(12, 20, 28, 36)),
+    "swapped legs for 3 frames": Mistake(
+        MISTAKES["swapped lower legs"].landmarks, MISTAKES["swapped lower legs"].joints, True, (20, 21, 22)
+    ),
+    "lost arm for 20 frames": Mistake(
+        _ARM, ("left_elbow", "left_wrist", "left_hand"), frames=tuple(range(15, 35)), lost=True
+    ),
+}
+"""What only suspects are judged by (`evaluate suspects --detections`)."""
 
 
 def plant(footage: Footage, mistake: Mistake, tall: float, height: float) -> Footage:
@@ -54,14 +74,18 @@ def plant(footage: Footage, mistake: Mistake, tall: float, height: float) -> Foo
     `tall`: the body's height in the picture, pixels. `height`: metres.
     """
     keypoints, guess = footage.keypoints.copy(), footage.world_landmarks.copy()
-    own = [LANDMARKS.index(name) for name in mistake.landmarks]
+    own, at = [LANDMARKS.index(name) for name in mistake.landmarks], np.array(mistake.frames)[:, None]
     if mistake.swapped:
         other = [LANDMARKS_MIRROR[k] for k in own]
         for array in (keypoints, guess):
-            array[WRONG, own], array[WRONG, other] = array[WRONG, other], array[WRONG, own].copy()
+            array[at, own], array[at, other] = array[at, other], array[at, own].copy()
+    elif mistake.lost:
+        before = mistake.frames[0] - 1
+        keypoints[at, own], guess[at, own] = keypoints[before, own], guess[before, own]
+        keypoints[at, own, 2] = LOST
     else:
-        keypoints[WRONG, own, :2] += np.float32(AWAY * tall) * _ASIDE
-        guess[WRONG, own, :2] += np.float32(AWAY * height) * _ASIDE
+        keypoints[at, own, :2] += np.float32(AWAY * tall) * _ASIDE
+        guess[at, own, :2] += np.float32(AWAY * height) * _ASIDE
     return replace(footage, keypoints=keypoints, world_landmarks=guess)
 
 

@@ -17,8 +17,9 @@ from typing import Final
 
 import numpy as np
 
+from ..suspect_measures import CONTEXT
 from ..suspect_threshold import SUSPECT_THRESHOLD
-from ..suspects import CAUSES, CONTEXT, SuspectInputs, suspects
+from ..suspects import CAUSES, SuspectInputs, suspects
 from ..targets import quaternions
 from ..targets.motion import Array, SkeletonMotion, local_quaternions
 from .planted_mistakes import FAULTS

@@ -22,8 +22,11 @@ CAUSES_IN_WORDS: Final[Mapping[str, str]] = {
 }
 """Of each of `SUSPECT_CAUSES`, as short as a row of a list wants it."""
 
-GAP_SECONDS: Final = 0.15
+GAP_SECONDS: Final = 0.5
 """Two spans of a joint that are no farther apart are one: nobody edits them one by one."""
+
+SHORTEST_SECONDS: Final = 0.1
+"""A span costs an artist at least as much as one of this length."""
 
 COLOUR_LEVELS: Final = 8
 """Scores are shown in as many colours, so that a small change of the score changes nothing on the screen."""
@@ -56,7 +59,7 @@ def find_suspects(
     threshold: float,
     gap: float = GAP_SECONDS,
 ) -> tuple[Suspect, ...]:
-    """Spans in which a joint's score reaches the threshold, the highest score first.
+    """Spans in which a joint's score reaches the threshold, what costs an artist most first: score times length.
 
     Args:
         score: (F, 24) 0 to 1. causes: (F, 24, 6) 0 to 255. seconds: (F,) time of each row, rising.
@@ -74,7 +77,7 @@ def find_suspects(
             worst = first + int(np.argmax(score[first : last + 1, joint]))
             cause = SUSPECT_CAUSES[int(np.argmax(causes[worst, joint]))]
             found.append(Suspect(joint, first, last, worst, float(score[worst, joint]), cause))
-    return tuple(sorted(found, key=lambda one: (-one.score, one.first, one.joint)))
+    return tuple(sorted(found, key=lambda one: (-_cost(one, seconds), one.first, one.joint)))
 
 
 def score_colour(score: float) -> tuple[float, float, float]:
@@ -84,6 +87,11 @@ def score_colour(score: float) -> tuple[float, float, float]:
     part = 2 * level - (level >= 0.5)
     red, green, blue = (a + (b - a) * part for a, b in zip(low, high, strict=True))
     return red, green, blue
+
+
+def _cost(one: Suspect, seconds: NDArray[np.float64]) -> float:
+    """Score times seconds."""
+    return one.score * max(float(seconds[one.last] - seconds[one.first]), SHORTEST_SECONDS)
 
 
 def _spans(rows: NDArray[np.intp], seconds: NDArray[np.float64], gap: float) -> Iterator[tuple[int, int]]:

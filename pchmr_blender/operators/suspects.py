@@ -14,7 +14,7 @@ from .takes import OfPerson, person_here
 
 
 class PCHMR_OT_list_suspects(OfPerson, bpy.types.Operator):
-    """List the joints that are likely wrong, the worst first"""
+    """List the joints that are likely wrong, what costs most first"""
 
     bl_idname = "pchmr.list_suspects"
     bl_label = "List Suspects"
@@ -65,7 +65,7 @@ class PCHMR_OT_step_suspect(OfList, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     step: EnumProperty(  # type: ignore[valid-type]
-        name="Step", items=(("NEXT", "Next", "Less suspect"), ("PREVIOUS", "Previous", "More suspect"))
+        name="Step", items=(("NEXT", "Next", "Costs less"), ("PREVIOUS", "Previous", "Costs more"))
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:

@@ -78,21 +78,30 @@ def forget_corrections(person: bpy.types.Collection, row: int | None) -> int:
     return len(gone)
 
 
-def key_lifted(person: bpy.types.Collection, rows: NDArray[np.int64], edits: EditRows, joints: Iterable[int]) -> None:
+def key_lifted(
+    person: bpy.types.Collection,
+    rows: NDArray[np.int64],
+    edits: EditRows,
+    joints: Iterable[int],
+    keyed: NDArray[np.bool_] | None = None,
+) -> None:
     """Key what was lifted again in place of what was keyed the last time, and let it be in the mesh.
 
-    Shape: rows (n,) increasing, n edits. Raises as `edits.key_rows`.
+    Shape: rows (n,) increasing, n edits; keyed (n,) the rows that get keys, None for all. Raises as `edits.key_rows`.
     """
     own, joints = person.pchmr_corrections, sorted(joints)
     frames = row_frames(person)
     before, chosen = row_ranges.read(own.lifted_rows), row_ranges.read(own.lifted_joints).tolist()
     if len(before):
         revert(person, before[before < len(frames)], chosen)
+    chosen_rows = rows if keyed is None else rows[keyed]
     for start, stop in row_ranges.spans(rows):
         # A row without an edit on either side: the edits end in themselves, and need no falloff.
-        around = np.arange(max(start - 1, 0), min(stop + 1, len(frames)))
-        made, inside = EditRows.none(len(around)), np.isin(around, rows)
-        taken = np.isin(rows, around)
+        ends = [row for row in (start - 1, stop) if 0 <= row < len(frames)]
+        inner = chosen_rows[(chosen_rows >= start) & (chosen_rows < stop)]
+        around = np.union1d(inner, ends).astype(np.int64)
+        made, inside = EditRows.none(len(around)), np.isin(around, inner)
+        taken = np.isin(rows, inner)
         for name in ("offset", "turn", "stretch", "strength"):
             getattr(made, name)[inside] = getattr(edits, name)[taken]
         key_rows(person, around, made, joints)

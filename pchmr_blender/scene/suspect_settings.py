@@ -66,7 +66,7 @@ class SuspectSettings(bpy.types.PropertyGroup):
     """Of one person."""
 
     spans: CollectionProperty(type=SuspectSpan, options=_HIDDEN)  # type: ignore[valid-type]
-    """The highest score first."""
+    """What costs an artist most first."""
     active: IntProperty(name="Suspect", options=_HIDDEN)  # type: ignore[valid-type]
     """Index of the span that is selected in the list."""
     listed: BoolProperty(options=_HIDDEN)  # type: ignore[valid-type]

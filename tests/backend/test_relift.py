@@ -172,7 +172,9 @@ def test_over_the_wire_and_into_the_take(tmp_path: Path) -> None:
     assert JOINT in result["joints"]
     spans = recalibrate(take, 0, asked).spans
     assert {row for start, stop in spans for row in range(start, stop)} >= set(asked.rows.tolist())
-    placed = pixels(take, pose(open_stack(take, 0), Relifted(asked.rows, asked.edits)).joints)
+    placed = pixels(
+        take, pose(open_stack(take, 0), Relifted(asked.rows, asked.edits, np.isin(asked.rows, result["keyed"]))).joints
+    )
     person = open_take(take).person(0)
     clip = person.take.info.clip
     camera = Intrinsics(*(float(v) for v in person.array("camera")), clip.width, clip.height, "field")

@@ -11,30 +11,25 @@ import pytest
 from inference_backend.errors import BadArgument
 from inference_backend.evaluation import fit_leaps
 from inference_backend.evaluation.evaluate_suspects import (
-    Predictions,
     clip_signs,
     discrimination,
     evaluate,
     fit,
-    joint_errors,
-    load_predictions,
     run,
     source,
     table,
 )
+from inference_backend.evaluation.suspect_predictions import Predictions, joint_errors, load_predictions
 from inference_backend.skeletons import BONES, JOINTS, PARENTS
 from inference_backend.suspect_leaps import leaps
+from inference_backend.suspect_measures import CONTEXT, bone_lengths, jerk, length_change
 from inference_backend.suspect_threshold import SUSPECT_THRESHOLD
 from inference_backend.suspects import (
     CAUSES,
-    CONTEXT,
     MODEL,
     CauseHalves,
     SuspectInputs,
     SuspectModel,
-    bone_lengths,
-    jerk,
-    length_change,
     logistic,
     sign_scores,
     suspects,
@@ -303,9 +298,9 @@ def test_the_place_of_the_body_does_not_matter_nor_its_size():
 
 def test_the_score_is_the_logistic_of_the_weighted_causes():
     inputs = random_inputs(5)
-    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6, 7)
+    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6, 7, 8)
     causes = sign_scores(inputs, HEIGHT, FPS, CauseHalves())
-    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(7))
+    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(8))
     np.testing.assert_allclose(suspects(inputs, HEIGHT, FPS, model=model).score, 1 / (1 + np.exp(-z)), rtol=1e-6)
 
 
@@ -321,7 +316,7 @@ def test_logistic_does_not_overflow():
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(SuspectInputs)])
 def test_arrays_of_other_shapes_or_without_values_are_refused(name):
-    inputs = dataclasses.replace(good(), joints_fitted=path(20), bone_lengths=np.ones(23))
+    inputs = dataclasses.replace(good(), joints_fitted=path(20), bone_lengths=np.ones(23), seen=np.zeros((20, 24, 2)))
     array = getattr(inputs, name).copy()
     with pytest.raises(ValueError, match=name):
         suspects(dataclasses.replace(inputs, **{name: array[..., :-1]}), HEIGHT, FPS)
@@ -473,7 +468,7 @@ def test_a_score_that_knows_nothing_is_at_chance():
 
 def test_a_fit_finds_the_model_that_made_the_labels():
     arrays = synthetic(30)
-    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 0.0)
+    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 0.0, MODEL.leap_seen)
     causes = clip_signs(Predictions(**arrays), FPS)
     rng = np.random.default_rng(5)
     wrong = rng.random(causes.shape[:2]) < logistic(causes @ model.weights + model.intercept)
@@ -538,3 +533,17 @@ def test_run_fits_the_leap_to_planted_mistakes_last(saved, capsys, monkeypatch):
     run(test, train, planted=train.with_name("rendered.npz"))
     assert given == [("rendered.npz", fit(load_predictions(train)))]
     assert "    leap=1.500," in capsys.readouterr().out
+
+
+def test_a_leap_of_the_detections_is_suspect_where_lifter_and_fit_have_blurred_it():
+    seen, doubt = np.zeros((40, 24, 2)), np.full((40, 24), math.log(0.06))
+    usual = suspects(good(40, seen=seen, log_error=doubt), HEIGHT, FPS)
+    seen[15:20, WRIST] = 0.15, -0.1
+    report = suspects(good(40, seen=seen, log_error=doubt), HEIGHT, FPS)
+    assert usual.score.max() < 0.2
+    assert report.score[15:20, WRIST].min() >= SUSPECT_THRESHOLD
+    assert np.array_equal(np.flatnonzero((report.score - usual.score > 0.1).any(1)), np.arange(15, 20))
+    assert np.flatnonzero((report.score - usual.score > 0.1).any(0)).tolist() == [WRIST]
+    assert report.causes[17, WRIST].argmax() == CAUSES.index("jerk")
+    seen[15:20, WRIST] *= 0.3
+    assert suspects(good(40, seen=seen, log_error=doubt), HEIGHT, FPS).score.max() < SUSPECT_THRESHOLD

@@ -27,7 +27,7 @@ from pchmr.pchmr_blender.scene.corrections import (
     shown_at,
 )
 from pchmr.pchmr_blender.scene.edit_state import committed, layers_of
-from pchmr.pchmr_blender.scene.edits import key_row, sample
+from pchmr.pchmr_blender.scene.edits import edited_frames, key_row, sample
 from pchmr.pchmr_blender.scene.evidence import evidence_of
 from pchmr.pchmr_blender.scene.handles import Handle, handle_of, part_of
 from pchmr.pchmr_blender.scene.landmark_drag import LandmarkDrag, mouse, view_lens
@@ -305,7 +305,7 @@ class Peer:
         edits, rows = made_edits(3), np.array([9, 10, 11])
         arrays = {name: getattr(edits, name) for name in ("offset", "turn", "stretch", "strength")}
         np.savez(self.asked[-1][1]["out"], rows=rows, **arrays)
-        return {"rows": [[9, 12]], "joints": [JOINT]}
+        return {"rows": [[9, 12]], "joints": [JOINT], "keyed": [9, 10, 11]}
 
 
 def lift(person: bpy.types.Collection, peer: Peer) -> None:
@@ -362,6 +362,16 @@ def test_without_corrections_it_takes_its_keys_away_and_asks_for_nothing(
     assert not peer.asked
     assert not sample(person, np.arange(ROWS)).edited().any()
     assert recalibrated == [person.name]
+
+
+def test_only_the_rows_that_need_it_are_keyed(person: bpy.types.Collection) -> None:
+    rows = np.arange(8, 15)
+    key_lifted(person, rows, made_edits(7), (JOINT,), np.isin(rows, (9, 13)))
+    assert committed(person).tolist() == rows.tolist()
+    assert sample(person, [9, 13]).offset[:, JOINT, 2] == pytest.approx(made_edits(7).offset[[1, 5], JOINT, 2])
+    assert sample(person, rows).edited().all()
+    assert not sample(person, [7, 15]).edited().any()
+    assert edited_frames(person, selected_only=False).tolist() == [frame(row) for row in (7, 9, 13, 15)]
 
 
 def test_a_refusal_changes_nothing(person: bpy.types.Collection, recalibrated: list[str]) -> None:

@@ -29,16 +29,22 @@ def test_a_span_has_its_worst_row_and_the_cause_there() -> None:
 
 
 def test_the_worst_comes_first_and_then_the_earliest() -> None:
-    score, causes, seconds = made()
-    score[[2, 15], WRIST] = 0.7
+    score, causes, seconds = made(40)
+    score[[2, 35], WRIST] = 0.7
     score[9, ELBOW] = 0.95
     found = find_suspects(score, causes, seconds, 0.5)
-    assert [(one.joint, one.first) for one in found] == [(ELBOW, 9), (WRIST, 2), (WRIST, 15)]
+    assert [(one.joint, one.first) for one in found] == [(ELBOW, 9), (WRIST, 2), (WRIST, 35)]
+
+
+def test_what_is_wrong_for_long_comes_before_what_is_worse_for_a_moment() -> None:
+    score, causes, seconds = made()
+    score[3:13, WRIST], score[15, ELBOW] = 0.75, 0.95
+    assert [one.joint for one in find_suspects(score, causes, seconds, 0.7)] == [WRIST, ELBOW]
 
 
 @pytest.mark.parametrize(
     ("between", "spans"),
-    [(1, [(3, 5)]), (3, [(3, 7)]), (5, [(3, 3), (9, 9)])],  # two rows of 30 a second lie (between + 1) / 30 s apart
+    [(1, [(3, 5)]), (3, [(3, 7)]), (14, [(3, 18)]), (15, [(3, 3), (19, 19)])],  # (between + 1) / 30 s apart
 )
 def test_short_gaps_are_closed(between: int, spans: list[tuple[int, int]]) -> None:
     score, causes, seconds = made()
