@@ -54,7 +54,7 @@ def add(path: Path, *, replace: bool = False) -> Model:
         if not replace:
             raise BadArgument(
                 f"another file is there already as {model.name}: {there}",
-                hint="Add --replace to put yours in its place, or delete that file.",
+                hint="Have yours put in its place (--replace), or delete that file.",
                 path=str(there),
             )
     target = models_folder() / model.file_name

@@ -48,7 +48,7 @@ def refuse_other(folder: Path, there: TakeInfo, asked: TakeInfo) -> None:
     if differences:
         raise TakeMismatch(
             f"{folder} holds another take: {'; '.join(differences)}",
-            hint="Name another folder with --out, or replace the take with --overwrite.",
+            hint="Name another folder (--out), or replace the take (--overwrite).",
             path=str(folder),
             differences=differences,
         )

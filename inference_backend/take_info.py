@@ -157,7 +157,7 @@ def read_info(folder: Path) -> TakeInfo:
     if version != VERSION or isinstance(version, bool):
         raise TakeVersion(
             f"{path} has format version {version}; this program reads version {VERSION}",
-            hint="Open it with the program version that wrote it, or solve the clip again with --overwrite.",
+            hint="Open it with the program version that wrote it, or replace it (--overwrite).",
             path=str(path),
             found=version,
             expected=VERSION,
@@ -194,7 +194,7 @@ def corrupt(path: Path, what: str, found: object, expected: object) -> TakeCorru
     """The error that `what` in a take's file is not as expected."""
     return TakeCorrupt(
         f"{path}: {what}: found {found}, expected {expected}",
-        hint="Restore the take from a copy, or solve the clip again with --overwrite.",
+        hint="Restore the take from a copy, or reconstruct the clip again in its place (--overwrite).",
         path=str(path),
         what=what,
         found=str(found),
