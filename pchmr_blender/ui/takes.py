@@ -70,10 +70,17 @@ class PCHMR_PT_person(Tab, bpy.types.Panel):
 def draw_row(row: bpy.types.UILayout, person: bpy.types.Collection, active: bool) -> None:
     """One person of the list."""
     icon = "ERROR" if person.pchmr.problem else "RADIOBUT_ON" if active else "RADIOBUT_OFF"
-    button = row.operator("pchmr.select_person", text=person.name, icon=icon, depress=active, translate=False)
+    name = listed_name(person.name)
+    button = row.operator("pchmr.select_person", text=name, icon=icon, depress=active, translate=False)
     button.collection = person.name
     row.label(text=_FORM_NAMES.get(person.pchmr.form, ""))
     row.prop(person, "hide_viewport", text="", emboss=False)
+
+
+def listed_name(name: str) -> str:
+    """A name as the narrow list has it, which cuts off the end: "street 3" of several people is "3  street"."""
+    take, _, number = name.rpartition(" ")
+    return f"{number}  {take}" if take and number.isdecimal() else name
 
 
 def draw_lost(layout: bpy.types.UILayout, person: bpy.types.Collection, width: int) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pchmr.pchmr_blender import installation
 from pchmr.pchmr_blender.backend.environment import ModelFile
 from pchmr.pchmr_blender.problems import Problem
-from pchmr.pchmr_blender.ui import preferences_panel
+from pchmr.pchmr_blender.ui import preferences_panel, takes
 from pchmr.pchmr_blender.ui.messages import wrapped
 from pchmr.pchmr_blender.ui.repairs import repairs_for
 
@@ -87,3 +87,11 @@ def test_what_may_not_go_online_has_the_button_that_allows_it(extension: ModuleT
     assert repair.operator == "extensions.userpref_allow_online"
     assert hasattr(bpy.ops.extensions, "userpref_allow_online")
     assert [one.operator for one in repairs_for(Problem("NoNetwork", "", "", reason="offline"))] == ["pchmr.plan_setup"]
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [("street corner 3", "3  street corner"), ("street", "street"), ("7", "7"), ("street 3.001", "street 3.001")],
+)
+def test_the_narrow_list_of_people_begins_with_their_number(name: str, listed: str) -> None:
+    assert takes.listed_name(name) == listed
