@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .fit_cost import ENDS, NEAR, FitCost
+from .fit_cost import ENDS, FAR, MEETS, NEAR, FitCost
 from .footing import FLAT, SINKING, TIPTOE
 from .standing import SOLES
 
@@ -43,13 +43,14 @@ def _lifted(cost: FitCost) -> tuple[Any, ...]:
     frames, settings = len(cost.place), cost.settings
     weights = np.array(
         [
-            settings.joints / (frames * 24), 2.0 * settings.reprojection / (frames * 33), 0.05 / frames,
+            settings.joints / (frames * 24), MEETS * settings.reprojection / (frames * 33), 0.05 / frames,
             0.1 * settings.rotation / (frames * 24), 0.2 * settings.rotation / (frames * len(ENDS)),
         ],
         np.float32,
     )  # fmt: skip
+    limits = np.array([NEAR, FAR], np.float32)
     tensors = cost.place, cost.relative, cost.weight, cost.ends, cost.seen, cost.trust
-    return *(tensor.contiguous().numpy() for tensor in tensors), weights, np.array(ENDS), np.float32(NEAR)
+    return *(tensor.contiguous().numpy() for tensor in tensors), weights, np.array(ENDS), limits
 
 
 def _moving(cost: FitCost, *pose: Any) -> tuple[Any, ...]:
@@ -84,10 +85,11 @@ def _compiled() -> tuple[Any, Any, Any]:
 
 def _agreement(
     places: Any, rotations: Any, turn: Any, shift: Any, to_places: Any, to_rotations: Any, to_turn: Any, to_shift: Any,
-    place: Any, relative: Any, weight: Any, kept: Any, seen: Any, trust: Any, weights: Any, ends: Any, near: Any,
+    place: Any, relative: Any, weight: Any, kept: Any, seen: Any, trust: Any, weights: Any, ends: Any, limits: Any,
 ) -> float:  # fmt: skip
     """Cost of being away from what was lifted and seen. Adds its gradient to what begins with `to_`."""
     joints, pixels, drift, turning, ending = weights
+    near, far_off = limits
     total = 0.0
     for f in range(len(places)):
         depth = max(place[f, 2], np.float32(0.3))
@@ -117,9 +119,12 @@ def _agreement(
             if off < near:
                 total += pixels * trust[f, k] * off * off / (2 * near)
                 pull = pixels * trust[f, k] / near
-            else:
+            elif off < far_off:
                 total += pixels * trust[f, k] * (off - near / 2)
                 pull = pixels * trust[f, k] / off
+            else:
+                total += pixels * trust[f, k] * (far_off - near / 2 + far_off * math.log(off / far_off))
+                pull = pixels * trust[f, k] * far_off / (off * off)
             to_x, to_y = pull * u * depth / ahead, pull * v * depth / ahead
             to_z = -(to_x * x + to_y * y) / ahead if z >= 0.1 else np.float32(0)
             to_places[f, 24 + k, 0] += to_x

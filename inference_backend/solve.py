@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +30,15 @@ from .lifters import LiftedPose, Lifter
 from .sightings import Sighting, joint_landmarks, mean_fps
 from .skeletons import JOINTS
 from .solve_preset import SolvePreset
-from .standing import SOLES, standing
+from .standing import SOLES, stances
 from .streams import Clock, lift_clip, mesh_clip
 from .trajectory import fit_root
 
 SHAPE_MASKS = 64
 """Person masks that the shape is taken from, at most."""
+
+SETTLING: Final = 60
+"""Steps of the fit that are enough to see where feet rest."""
 
 Tick = Callable[[str, int, int], None]
 """Called with a stage of the take, finished frames, and frames in all."""
@@ -121,28 +125,34 @@ class Solver:
         """Both streams from what was seen; `seconds` (F,) are the frames' times."""
         preset, count = self.preset, len(seconds)
         clock, steady = self._steady(seen, seconds)
-        lifted = lift_clip(self.lifter, steady, clock, preset.height, lambda n: tick("lift", min(n, count), count))
-        betas = self.generator.shape(masks, preset.height)
-        mesh = mesh_clip(self.generator, steady, clock, betas)
+        with ThreadPoolExecutor(1) as pool:  # the streams know nothing of each other
+            meshed = pool.submit(self._mesh_stream, steady, clock, masks)
+            lifted = lift_clip(self.lifter, steady, clock, preset.height, lambda n: tick("lift", min(n, count), count))
+            betas, mesh = meshed.result()
         fps, path = mean_fps(seconds), lifted.joints[:, 0]
         if preset.trajectory.enabled:
             certain = seen.confidence[:, 23:25].mean(1)
             path = torch.tensor(fit_root(path.numpy(), certain.numpy(), fps), dtype=torch.float32)
-        still = standing(seen.points, seen.confidence, fps)
+        still = stances(seen.points, seen.confidence, fps)
         return Streams(seen, masks, seconds, betas, lifted, mesh, path, still)
+
+    def _mesh_stream(self, seen: Observation, clock: Clock, masks: Silhouettes) -> tuple[Tensor, MeshEstimate]:
+        """The shape (10,) and the 3D mesh stream."""
+        betas = self.generator.shape(masks, self.preset.height)
+        return betas, mesh_clip(self.generator, seen, clock, betas)
 
     def resized(self, streams: Streams, scale: float) -> Streams:
         """The streams of a person who is `scale` times as tall as they were made for: this solver's height."""
         lifted = streams.lifted
         clock, steady = self._steady(streams.seen, streams.seconds)
-        betas = self.generator.shape(streams.masks, self.preset.height)
+        betas, mesh = self._mesh_stream(steady, clock, streams.masks)
         return replace(
             streams,
             betas=betas,
             lifted=LiftedPose(
                 lifted.joints * scale, lifted.points * scale, lifted.rotations, lifted.log_error + math.log(scale)
             ),
-            mesh=mesh_clip(self.generator, steady, clock, betas),
+            mesh=mesh,
             path=streams.path * scale,
         )
 
@@ -160,25 +170,36 @@ class Solver:
         log_error = torch.where(unseen, doubt, lifted.log_error)
         return replace(streams, lifted=LiftedPose(joints, points, rotations, log_error), path=joints[:, 0])
 
+    def settled(self, streams: Streams, tick: Tick) -> Fitted:
+        """The pose on no floor: where its feet rest the floor is looked for. Those of the lifter are on bones that
+        breathe, and off the detections by as much as a floor is by centimetres."""
+        count = len(streams.seconds)
+        return self._fitted(streams, SETTLING, None, lambda _: tick("lift", count, count))
+
     def target(self, streams: Streams, footing: Footing | None, tick: Tick) -> PersonSolve:
         """The target pose: bone lengths of the take's shape, standing feet at rest, and on the floor if it is known."""
-        preset, count, lifted = self.preset, len(streams.seconds), streams.lifted
+        count, most = len(streams.seconds), self.preset.fit.iterations
+        fitted = self._fitted(streams, most, footing, lambda n: tick("target", n, count))
+        return PersonSolve(streams.betas, streams.lifted, streams.mesh, fitted)
+
+    def _fitted(
+        self, streams: Streams, iterations: int, footing: Footing | None, tick: Callable[[int], None]
+    ) -> Fitted:
+        """The body fitted to the streams in at most so many steps."""
+        wanted = self.preset.fit
         settings = FitSettings(
-            iterations=preset.fit.iterations if preset.fit.enabled else 0,
-            reprojection=preset.fit.reprojection,
-            smoothness=preset.fit.smoothness,
-            contact=preset.fit.contact,
-            floor=preset.fit.floor,
+            iterations=min(iterations, wanted.iterations) if wanted.enabled else 0,
+            reprojection=wanted.reprojection,
+            smoothness=wanted.smoothness,
+            contact=wanted.contact,
+            floor=wanted.floor,
         )
-        wanted = Lifted(
-            streams.joints, streams.points, lifted.rotations, lifted.log_error,
+        lifted = Lifted(
+            streams.joints, streams.points, streams.lifted.rotations, streams.lifted.log_error,
             streams.seen.points, streams.seen.confidence, streams.standing,
         )  # fmt: skip
-        fitted = fit(
-            self.rig, self.rig_seen, streams.betas, wanted, mean_fps(streams.seconds), settings,
-            lambda n: tick("target", n, count), footing,
-        )  # fmt: skip
-        return PersonSolve(streams.betas, lifted, streams.mesh, fitted)
+        fps = mean_fps(streams.seconds)
+        return fit(self.rig, self.rig_seen, streams.betas, lifted, fps, settings, tick, footing)
 
     def sole_clearance(self, betas: Tensor) -> Tensor:
         """How high each of `standing.SOLES`, where the estimator sees it, is above the floor. Shape: (10,) → (4,)."""

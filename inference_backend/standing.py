@@ -20,6 +20,13 @@ SOLES: Final = tuple(LANDMARKS.index(f"{side}_{part}") for part in ("heel", "foo
 STILL, MOVING = 0.05, 0.12
 """Statures a second in the picture: slower points stand, faster ones move. BlazePose's noise alone makes 0.02."""
 
+HERE, AWAY = 0.005, 0.01
+"""Statures in the picture from where a point stands up to which it stands there already, or still, and from which on it
+does not."""
+
+_REACH: Final = 0.1
+"""Seconds before and after a frame over which a point's motion is judged."""
+
 _STATURE: Final = 1.55
 """Of a person in sizes of the body in the picture (`virtual_camera.body_size`), on average."""
 
@@ -42,7 +49,7 @@ def standing(points: Tensor, confidence: Tensor, fps: float) -> Tensor:
         (F, 4)
     """
     frames = len(points)
-    reach = max(1, round(0.1 * fps))
+    reach = max(1, round(_REACH * fps))
     if frames <= 2 * reach:
         return points.new_zeros(frames, len(SOLES))
     tall = _STATURE * body_size(points[None])[0]
@@ -55,3 +62,19 @@ def standing(points: Tensor, confidence: Tensor, fps: float) -> Tensor:
     still = ((MOVING - speed) / (MOVING - STILL)).clamp(0, 1)
     seen = torch.minimum(torch.minimum(confidence[before], confidence[after]), confidence)[:, list(SOLES)]
     return torch.where(seen > _SEEN, still, torch.zeros_like(still))
+
+
+def stances(points: Tensor, confidence: Tensor, fps: float) -> Tensor:
+    """As `standing`, which a moving foot beside a stance blurs, with stances as long as the foot is at the same place:
+    what the fit holds must hold until it leaves. Shapes as there."""
+    still = standing(points, confidence, fps)
+    frames, reach = len(points), max(1, round(_REACH * fps))
+    tall = _STATURE * body_size(points[None])[0]
+    soles, seen = points[:, list(SOLES)], confidence[:, list(SOLES)] > _SEEN
+    out = still
+    for step in (*range(-reach, 0), *range(1, reach + 1)):
+        other = (torch.arange(frames) + step).clamp(0, frames - 1)
+        away = (soles[other] - soles).norm(dim=-1) / tall[:, None]
+        here = ((AWAY - away) / (AWAY - HERE)).clamp(0, 1)
+        out = torch.maximum(out, still[other] * here * seen)
+    return out

@@ -111,7 +111,7 @@ def rows(clean: Sequence[PlantedTake], tick: Callable[[int, int], None] = lambda
     for done, (name, fault, layers) in enumerate(asked):
         planted = [FAULTS[fault](take, np.random.default_rng(k)) for k, take in enumerate(clean)]
         before = [figures(take.source.fitted, take) for take in planted]
-        after = [figures(apply_layers(take.source, layers)[0], take) for take in planted]
+        after = [figures(apply_layers(take.source, layers, reports=False).motion, take) for take in planted]
         out.append(Row(name, _mean(before), _mean(after)))
         tick(done + 1, len(asked))
     return out

@@ -27,6 +27,9 @@ _SEEN: Final = 0.5
 """Visibility from which the picture counts in full."""
 _HIGHEST: Final = 1.5
 """Of the height at which a foot may stand: where none does, whatever it looks like."""
+_TILT, _TILTED = 0.03, 0.06
+"""Metres above the other end of its foot from which on it speaks against a heel or toe tip, and from which it does not
+stand: the foot rests on the other end."""
 _ON, _OFF = 0.5, -0.3
 """Of `evidence`: a strip begins above the one and ends below the other."""
 _PAUSE: Final = 0.07
@@ -60,7 +63,7 @@ def standing_frames(strips: tuple[Strip, ...], seconds: Array) -> NDArray[np.boo
 
 
 def evidence(motion: SkeletonMotion, source: StackSource, settings: FootContact) -> Array:
-    """How much speaks for standing. Shape: (F, 4), about -3 to 3, 0 undecided; -inf where a foot is too high."""
+    """How much speaks for standing. Shape: (F, 4), about -3 to 3, 0 undecided; -inf where it cannot be."""
     soles = sole_points(motion, source.sole_offsets)
     feet = Feet.of(motion.rest_joints, source.sole_offsets)
     seconds = source.seconds
@@ -74,13 +77,17 @@ def evidence(motion: SkeletonMotion, source: StackSource, settings: FootContact)
     above = soles[..., 2] - feet.sole_heights - heights_under(motion, source)[:, None]
     ground = minimum_filter1d(above.min(1), 2 * round(_GROUND / step) + 1, mode="nearest")
     height = above - np.minimum(np.maximum(ground, -settings.height), settings.height)[:, None]
+    of_feet = above.reshape(-1, 2, 2)
+    tilt = (of_feet - of_feet.min(1, keepdims=True)).reshape(above.shape)
+    tilt = minimum_filter1d(tilt, 2 * round(_PAUSE / step) + 1, axis=0, mode="nearest")
     seen = np.minimum(source.seen[:, SOLE_JOINTS] / _SEEN, 1.0)
     picture = seen * (2 * source.standing - 1)
     slow = np.clip(1 - speed / settings.speed, -2, 1)
     low = np.clip(1 - height / settings.height, -2, 1)
     borne = motion.root[:, None, 2] - soles[..., 2] > BORNE_HEIGHT
-    possible = borne & (height < _HIGHEST * settings.height)
-    return np.where(possible, picture + slow + 0.7 * low, -np.inf)
+    tilted = np.maximum(tilt - _TILT, 0) / (_TILTED - _TILT)
+    possible = borne & (height < _HIGHEST * settings.height) & (tilted < 1)
+    return np.where(possible, picture + slow + 0.7 * low - 2 * tilted, -np.inf)
 
 
 def frame_edges(seconds: Array) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from ..skeletons import JOINTS
 from .chains import ANKLES, CHEST, HEAD, PELVIS, TOES
@@ -27,6 +28,9 @@ _ACROSS: Final = 0.1
 """How much of a slide across the view is the body's: there the picture knows better, and feet are held by the legs."""
 _SURE: Final = 0.3
 """Visibility from which on a joint that is below the floor pushes the body up."""
+_DIP, _DIP_SECONDS = 0.05, 0.1
+"""Metres, and seconds before and after: what is deeper below the floor, but not so long, does not push the body up. The
+legs lift it."""
 _UNSEEN: Final = 1.0
 """Metres above the floor that a joint counts as which was not seen: out of reach of any floor."""
 _RESTING: Final = [
@@ -61,7 +65,7 @@ def layer(
     )
     # What was not seen may be anywhere, and does not push the body up.
     solid = np.where(source.seen[:, [*SOLE_JOINTS, *_RESTING]] > _SURE, solid, _UNSEEN)
-    solid = solid if settings.push_out else solid[:, :0]
+    solid = _lasting(solid, source.seconds) if settings.push_out else solid[:, :0]
     standing = Standing(places, stands, _lowest(places[..., 2], stands), settings.drift * slides, solid)
     shift = floor_shift(standing, cost, source.seconds, settings.smooth_seconds)
     moved = motion.changed(root=motion.root + shift)
@@ -76,6 +80,15 @@ def _slides(ray: Array) -> Array:
     return np.asarray(_ACROSS * np.eye(2) + (1 - _ACROSS) * along[:, :, None] * along[:, None, :])
 
 
+def _lasting(heights: Array, seconds: Array) -> Array:
+    """Heights without short dips far below the floor. Shape: (F, S), (F,) → (F, S)."""
+    if len(seconds) < 2:
+        return heights
+    reach = max(1, round(_DIP_SECONDS / float(np.median(np.diff(seconds)))))
+    highest = maximum_filter1d(heights, 2 * reach + 1, axis=0, mode="nearest")
+    return np.where(heights < -_DIP, highest, heights)
+
+
 def _lowest(heights: Array, stands: Array) -> Array:
     """Of heel and toe of a foot that both stand the lower one: what a tilted foot stands on. Shape: (F, 4) twice."""
     of_feet = np.where(stands > 0, heights, np.inf).reshape(-1, 2, 2)
@@ -86,7 +99,7 @@ def _lowest(heights: Array, stands: Array) -> Array:
 def pushed_out(motion: SkeletonMotion, feet: Feet, ground: Array) -> SkeletonMotion:
     """Feet that are below the floor, lifted onto it by their legs. Shape: ground (F,) heights of the floor."""
     rotations = motion.globals()
-    ankles, toes = motion.joints(rotations)[:, ANKLES], rotations[:, TOES]
+    ankles, toes = motion.joints()[:, ANKLES], rotations[:, TOES]
     foot = rotations[:, ANKLES]
     lowest = foot_depth(ankles, foot, toes, feet) - ground[:, None]
     ankles = ankles + np.maximum(-lowest, 0.0)[..., None] * np.array([0.0, 0.0, 1.0])

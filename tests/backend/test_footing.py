@@ -87,7 +87,7 @@ def standing(rigs: tuple[PointRig, PointRig]) -> tuple[Tensor, Fitted, Lifted]:
         rotations,
         torch.full((FRAMES, 24), -3.0),
         picture,
-        torch.full((FRAMES, 33), 0.3),
+        torch.full((FRAMES, 33), 0.15),
         torch.ones(FRAMES, 4),
     )
     return betas, truth, lifted

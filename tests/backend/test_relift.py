@@ -73,7 +73,7 @@ def moved(take: Path, by: tuple[float, float] = (-25.0, 0.0), row: int = ROW) ->
 
 def pose(stack: PersonStack, found: Relifted, layers: Layers = OFF) -> TargetPose:
     """The target pose of the edited rows."""
-    base, _ = stack.base(layers)
+    base = stack.base(layers)
     rows = found.rows
     return apply_edits(SkeletonMotion(base.root[rows], base.rotations[rows], base.rest_joints), found.edits)
 
@@ -88,7 +88,7 @@ def pixels(take: Path, joints: np.ndarray) -> np.ndarray:
 def test_the_joint_goes_where_the_picture_has_it(take: Path) -> None:
     stack, given = open_stack(take, 0), moved(take)
     found = relift(take, 0, OFF, given)
-    base = stack.base(OFF)[0].joints()
+    base = stack.base(OFF).joints()
     made = pose(stack, found).joints
     at = found.rows.tolist().index(ROW)
     place = np.array([given[0].x, given[0].y])

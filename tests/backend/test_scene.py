@@ -20,7 +20,7 @@ from inference_backend.generators import MeshEstimate, Observation, Silhouettes
 from inference_backend.lifters import Keypoints, LiftedPose
 from inference_backend.scene import on_one_floor
 from inference_backend.sightings import Sighting
-from inference_backend.skeletons import LANDMARKS
+from inference_backend.skeletons import LANDMARKS, POINTS
 from inference_backend.solve import PersonSolve, Solver
 from inference_backend.solve_preset import FitPreset, SolvePreset
 from inference_backend.world import World
@@ -33,6 +33,8 @@ AHEAD = np.array([0.0, -np.sin(TILT), np.cos(TILT)])
 DEPTH = 2.2
 """Metres that the floor is under the camera."""
 LEGS = [k for k, name in enumerate(LANDMARKS) if name.endswith(("knee", "ankle", "heel", "foot_index"))]
+
+FEET = [k for k, name in enumerate(POINTS) if name.endswith(("heel", "foot_index"))]
 
 
 @dataclass
@@ -127,6 +129,26 @@ def test_everyone_stands_on_the_floor_and_is_as_tall_as_that_takes(body: BodyMod
     alone = [solver.solve(sighting, CAMERA, lambda *_: None) for solver, sighting in people]
     apart = soles(body, replace(scene, solves=tuple(alone)))
     assert abs(apart[0] - apart[1]) > 0.15
+
+
+def test_the_floor_is_under_the_feet_that_meet_the_picture(body: BodyModel) -> None:
+    """The lifter's legs are too long for the body and for what was detected."""
+    solver, sighting = somebody(body, 1.7, 0.0, SolvePreset())
+
+    class LongLegged(Knowing):
+        def lift(self, keypoints: Keypoints, height: float) -> LiftedPose:
+            pose = super().lift(keypoints, height)
+            joints, points = pose.joints.clone(), pose.points.clone()
+            down = torch.tensor(-0.06 * UP, dtype=torch.float32)
+            joints[:, [7, 8, 10, 11]] += down
+            points[:, FEET] += down
+            return replace(pose, joints=joints, points=points, log_error=torch.full_like(pose.log_error, -3.0))
+
+    wanted = solved([(solver, sighting)]).world.floor_offset
+    solver.lifter = LongLegged(body, solver.lifter.truth, 1.7)  # type: ignore[attr-defined]
+    scene = solved([(solver, sighting)])
+    assert scene.world.floor_offset == pytest.approx(wanted, abs=0.02)
+    np.testing.assert_allclose(soles(body, scene), 0, atol=0.01)
 
 
 def test_told_heights_stay(body: BodyModel) -> None:

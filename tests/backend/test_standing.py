@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from inference_backend.skeletons import LANDMARKS
-from inference_backend.standing import MOVING, SOLES, STILL, standing
+from inference_backend.standing import MOVING, SOLES, STILL, stances, standing
 
 FPS = 30.0
 TALL = 0.4
@@ -79,3 +79,24 @@ def test_a_foot_that_is_not_seen_is_not_held() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 5])
 def test_too_short_to_tell(frames: int) -> None:
     assert (standing(figure(frames), torch.ones(frames, 33), FPS) == 0).all()
+
+
+def test_a_stance_lasts_until_the_foot_leaves() -> None:
+    """The speed over a fifth of a second blurs landing and leaving."""
+    points = figure(40)
+    points[:10, SOLES[0], 0] += TALL * torch.arange(10, 0, -1) / FPS
+    points[30:, SOLES[0], 0] += TALL * torch.arange(1, 11) / FPS
+    confidence = torch.ones(40, 33)
+    blurred, sharp = standing(points, confidence, FPS)[:, 0], stances(points, confidence, FPS)[:, 0]
+    assert blurred[[10, 29]].max() < 0.5
+    assert sharp[10:30].min() > 0.9
+    assert (sharp[:9] == 0).all()
+    assert (sharp[31:] == 0).all()
+    confidence[10:14, SOLES[0]] = 0.1
+    assert (stances(points, confidence, FPS)[10:14, 0] == 0).all()
+
+
+def test_what_moves_through_has_no_stance() -> None:
+    moving = walk(figure(40), SOLES[1], 1.0)
+    assert (stances(moving, torch.ones(40, 33), FPS)[:, 1] == 0).all()
+    assert (stances(figure(3), torch.ones(3, 33), FPS) == 0).all()

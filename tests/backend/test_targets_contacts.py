@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inference_backend.targets import quaternions
 from inference_backend.targets.contacts import detected_strips, frame_edges, standing_frames, strips_of
 from inference_backend.targets.parameters import FootContact, Strip
+from inference_backend.targets.source import sole_points
 
 from .walkers import FPS, Walk, jump, stand, walk
 
@@ -65,6 +67,21 @@ def test_a_foot_held_up_does_not_stand() -> None:
     strips = found(Walk(take.motion.changed(rotations=legs), take.stands))
     assert not strips[:, [0, 2]].any()
     assert strips[:, [1, 3]].all()
+
+
+@pytest.mark.parametrize(("degrees", "heels"), [(10, True), (20, False)])
+def test_a_heel_high_above_its_toes_does_not_stand(degrees: float, heels: bool) -> None:
+    """Whatever the picture says: the whole body would be pulled down for it."""
+    take = stand()
+    tilted = take.motion.rotations.copy()
+    turn = quaternions.from_vector([np.radians(degrees), 0.0, 0.0])
+    tilted[:, [7, 8]] = quaternions.product(tilted[:, [7, 8]], turn)
+    tilted[:, [10, 11]] = quaternions.product(tilted[:, [10, 11]], quaternions.conjugate(turn))  # the toes stay flat
+    motion = take.motion.changed(rotations=tilted)
+    down = [sole_points(one, take.source().sole_offsets)[..., 2].min() for one in (motion, take.motion)]
+    strips = found(Walk(motion.changed(root=motion.root - [0, 0, down[0] - down[1]]), take.stands))
+    assert strips[:, 2:].all()
+    assert (strips[:, :2] == heels).all()
 
 
 @pytest.mark.parametrize("height", [-0.05, 0.05])

@@ -142,6 +142,20 @@ def test_what_is_far_below_the_floor_says_nothing_of_it() -> None:
     assert np.abs(out.root - deep.root).max() < 0.01
 
 
+def test_a_short_dip_far_below_the_floor_does_not_raise_the_body() -> None:
+    """As of somebody who leaves the picture: the last detections are wrong, and the body went up by 20 cm."""
+    take = stand()
+    dip = np.zeros((60, 1))
+    raised = []
+    for frames in (2, 20):
+        dip[60 - frames :] = -0.15
+        deep = moved(take, dip * [0, 0, 1])
+        source = replace(take.source(deep), standing=np.zeros((60, 4)))
+        raised.append(float((layer(deep, source, SETTINGS, ()).root - deep.root)[:, 2].max()))
+    assert raised[0] < 0.02
+    assert raised[1] > 0.12
+
+
 def test_what_was_not_seen_does_not_push_the_body_up() -> None:
     take = stand()
     deep = moved(take, np.array([0, 0, -0.1]))

@@ -161,6 +161,17 @@ def test_exchanged_limbs_are_found_and_exchanged_back(limbs: tuple, frames: int)
     assert np.array_equal(np.delete(whole.rotations, rows, 0), np.delete(TRUTH.rotations, rows, 0))
 
 
+@pytest.mark.parametrize(("seed", "start"), [(0, 31), (0, 55), (1, 36), (2, 37), (2, 50)])
+def test_exchanges_of_near_legs_are_found_in_jitter(seed: int, start: int) -> None:
+    """Short steps: where the exchange begins or ends, the legs pass each other."""
+    steps = quaternions.to_vector(TRUTH.rotations)
+    steps[:, [1, 2, 4, 5]] *= 0.3
+    short = jittery(TRUTH.changed(rotations=quaternions.from_vector(steps)), seed, 2.0, 0.0)
+    assert not swapped(short, LEGS, T, 0.7).any()
+    found = swapped(with_exchanged(short, LEGS, slice(start, start + 8)), LEGS, T, 0.7)
+    assert np.flatnonzero(found).tolist() == list(range(start, start + 8))
+
+
 def test_exchanging_keeps_bones_and_knees_the_right_way_round() -> None:
     rows = np.ones(90, bool)
     legs = exchanged(TRUTH, LEGS, rows)
