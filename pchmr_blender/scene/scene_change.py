@@ -14,7 +14,8 @@ from .actions import remove_action
 
 _SCENE: Final = ("frame_start", "frame_end", "frame_current", "camera")
 _RENDER: Final = ("fps", "fps_base", "resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y")
-_ASIDE: Final = " (replaced)"
+_ASIDE: Final = "~"
+"""Before names of what is being replaced: of two parts of a kind `find_part` then takes the new one."""
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def _set_aside(objects: Iterable[bpy.types.Object]) -> list[tuple[bpy.types.ID, 
     owned = [one for item in objects for one in _owned(item)]
     renamed = {one.session_uid: (one, one.name) for one in (*owned, *_actions(objects))}
     for one, name in renamed.values():
-        one.name = name + _ASIDE
+        one.name = _ASIDE + name
     return list(renamed.values())
 
 

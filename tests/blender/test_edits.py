@@ -226,6 +226,15 @@ def test_another_take_in_the_same_place_has_none_of_them_in_its_mesh(person: bpy
     assert not len(edit_state.stale(person, open_person(person)[1]))
 
 
+def test_importing_again_shows_the_take_whatever_the_person_is_called(person: bpy.types.Collection) -> None:
+    folder = Path(person.pchmr.take_absolute)
+    person.name = "! first"
+    for _ in range(2):
+        bring(folder)
+        assert part_of(person, "BODY").name.startswith("! first")
+        assert not len(edit_state.stale(person, open_person(person)[1]))
+
+
 def test_which_rows_are_edited(person: bpy.types.Collection) -> None:
     assert not len(edited_rows(person))
     edits.key_row(person, 20, moved(), [WRIST])
