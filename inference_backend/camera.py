@@ -58,7 +58,7 @@ class Intrinsics:
             return ()
         return (
             f"The focal length is unknown and taken as {self.fx:.0f} pixels: the distance to the camera may be off by "
-            "up to 40%, the pose hardly. Give the focal length (camera.focal) to set it.",
+            "up to 40%, the pose hardly. Give the focal length (--focal) to set it.",
         )
 
     def normalise(self, points_px: ArrayT) -> ArrayT:

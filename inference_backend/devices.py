@@ -26,6 +26,7 @@ def choose_device(wanted: str) -> str:
         raise BadArgument(
             f"this machine has no {wanted!r} device",
             hint=f"Choose one of: auto, {', '.join(devices)}.",
+            reason="device",
             wanted=wanted,
             available=list(devices),
         )

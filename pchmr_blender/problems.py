@@ -13,6 +13,7 @@ from typing import Final
 
 from ..inference_backend.errors import BackendError, EnvironmentInvalid, Internal
 from .constants import NAME
+from .core.panel_words import in_panel_words
 
 _AGAIN: Final = "Then press Reconstruct Clip again: it goes on where it stopped."
 _REPLACE: Final = "reconstruct the clip again, replacing the take."
@@ -65,14 +66,25 @@ def problem_of(error: Exception) -> Problem:
         trace = "".join(traceback.format_exception(error))
         error = Internal(f"{type(error).__name__}: {error}", hint="", traceback=trace)
     texts = {name: str(error.facts.get(name, "")) for name in ("output", "log", "take", "traceback", "reason", "path")}
-    hint = error.hint
+    hint = hint_of(error)
     if isinstance(error, Internal):
         texts["log"] = _logged("\n".join(filter(None, (str(error), texts["traceback"], texts["output"]))))
         hint = f"This is a fault of {NAME}: report it with the log."
-    elif any(words in hint for words in _OF_THE_COMMAND_LINE):
-        hint = HINTS.get(error.kind, hint)
     del texts["traceback"]  # it is in the log
-    return Problem(error.kind, error.message, hint, **texts)
+    return Problem(error.kind, in_panel_words(error.message), hint, **texts)
+
+
+def hint_of(error: BackendError) -> str:
+    """What to do, in the panel's words."""
+    hint = error.hint
+    if any(words in hint for words in _OF_THE_COMMAND_LINE):
+        hint = HINTS.get(error.kind, hint)
+    return in_panel_words(hint)
+
+
+def in_words(error: BackendError) -> str:
+    """What is wrong and what to do, as two sentences."""
+    return f"{in_panel_words(error.message).removesuffix('.')}. {hint_of(error)}"
 
 
 def _logged(text: str) -> str:

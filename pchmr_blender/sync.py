@@ -27,11 +27,12 @@ from .backend.client import Client
 from .live import mode
 from .live.one_step import replacing
 from .operators.backend_jobs import launch
+from .problems import in_words
 from .recalibration import recalibration
 from .scene.edit_state import stale
 from .scene.free_hands import hands_full
 from .scene.handles import Handle, handle_of
-from .scene.take_paths import in_words, open_person
+from .scene.take_paths import open_person
 
 LOOK_AFTER: Final = 0.25
 """Seconds from an occasion to the look: who undoes goes on undoing."""

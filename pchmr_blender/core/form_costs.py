@@ -32,6 +32,14 @@ class Form(str, Enum):
     """A mesh cache in a file beside the .blend: exact, for clips of any length."""
 
 
+FORMS: Final = (
+    (Form.ABSOLUTE.value, "Shape Keys", "A shape key a frame: exact and plain, large; for short clips"),
+    (Form.COMPRESSED.value, "Compressed", "Skinned to the skeleton, with corrective shape keys: small; FBX and glTF"),
+    (Form.PC2.value, "Mesh Cache", "A file beside the take: exact, for clips of any length"),
+)
+"""Value, name and description of each form, as they stand in menus."""
+
+
 @dataclass(frozen=True)
 class FormCost:
     """Bytes that a form takes."""

@@ -9,12 +9,12 @@ from bpy.props import EnumProperty, FloatProperty
 from ...inference_backend.errors import Cancelled
 from .. import session
 from ..activities import Job, Work
-from ..core.form_costs import Form, form_cost
+from ..core.form_costs import FORMS, Form, form_cost
+from ..core.pc2 import CacheCorrupt
 from ..core.relocate import cache_folder
 from ..scene.body_forms import Subject, change_form
 from ..scene.handles import Handle, handle_of, part_of, placing_of, resolve
-from ..scene.properties import FORMS
-from ..scene.take_paths import open_person
+from ..scene.take_paths import mend_paths, open_person
 from .backend_jobs import begin, push_undo
 from .reporting import Asking
 from .takes import OfPerson, person_here
@@ -72,6 +72,8 @@ def changing(handle: Handle, form: Form, tolerance_mm: float) -> Work:
         raise Cancelled(error.message, hint="The body is as it was.") from error
     person = resolve(handle)
     person.pchmr.form, person.pchmr.tolerance_mm = form.value, tolerance_mm
+    if person.pchmr.problem_kind == CacheCorrupt.__name__:  # which this has mended
+        mend_paths(person)
     label = next(name for value, name, _ in FORMS if value == form.value)
     session.current.notice = f"{person.name} has its body as {label}."
     push_undo("Change Body Form")

@@ -15,11 +15,12 @@ from .. import session, sync
 from ..activities import Work
 from ..backend.client import Client
 from ..core.form_costs import Form
+from ..core.panel_words import in_panel_words
 from ..core.relocate import find_clip
 from ..core.takes import open_view
+from ..scene.clip_settings import SceneSettings
 from ..scene.footage import find_source, proxy_path
 from ..scene.import_take import ImportOptions, importing
-from ..scene.properties import SceneSettings
 from ..scene.take_paths import blend_folder
 from .backend_jobs import begin_job, push_undo
 from .reporting import Reporting, idle
@@ -127,8 +128,8 @@ def bring_in(folder: Path, options: ImportOptions, scene_uid: int, undo: str) ->
     except BackendError as error:
         error.facts.setdefault("take", str(folder))
         raise
-    names = ", ".join(collection.name for collection in collections)
-    session.current.notice = " ".join([f"Imported {names}.", *read_info(folder).warnings])
+    who = collections[0].name if len(collections) == 1 else f"{len(collections)} people of {folder.stem}"
+    session.current.notice = " ".join([f"Imported {who}.", *map(in_panel_words, read_info(folder).warnings)])
     push_undo(undo)
     sync.after_change()
 

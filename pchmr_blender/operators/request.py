@@ -13,7 +13,7 @@ import bpy
 from ...inference_backend.errors import BadArgument
 from ...inference_backend.footage_files import is_pattern
 from ..scene import own_presets
-from ..scene.properties import SceneSettings
+from ..scene.clip_settings import SceneSettings
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from ...inference_backend.targets.parameters import Layers, Strip, read_layers
 from ..core import layer_effects
 from ..core.contact_strips import Clock, Strips
 from ..core.layer_effects import Measured
+from ..problems import in_words
 from .edit_state import layers_of, set_layers, wanted
 from .edits import row_frames
 from .evidence import evidence_of, read_evidence
 from .handles import find_part, placing_of
 from .shown_rows import differing
-from .take_paths import in_words
 
 _BROKEN: Final = "Take them over from the take."
 

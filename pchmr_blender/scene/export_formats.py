@@ -9,8 +9,7 @@ import bpy
 
 from ...inference_backend.errors import ExportRefused
 from ..core.file_formats import CARRIED, Content, Format
-from ..core.form_costs import Form
-from .properties import FORMS
+from ..core.form_costs import FORMS, Form
 
 _ADDONS: Final = {
     Format.FBX: ("EXPORT_SCENE_OT_fbx", "FBX format"),

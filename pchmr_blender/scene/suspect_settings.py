@@ -17,8 +17,8 @@ from bpy.props import (
 
 from ...inference_backend.errors import BackendError
 from ...inference_backend.suspect_threshold import SUSPECT_THRESHOLD
+from ..problems import in_words
 from . import suspect_colours, suspect_marks
-from .take_paths import in_words
 
 _HIDDEN: Final = {"HIDDEN"}
 

@@ -13,6 +13,7 @@ from ...inference_backend.errors import BackendError
 from ...inference_backend.take_info import TakeInfo
 from ..core.relocate import TakeAddress, address_of, cache_folder, find_take, resolved_path, stored_path
 from ..core.takes import PersonView, TakeView, open_view
+from ..problems import in_words
 from .footage import attach_footage, find_source, fit_to_scene, footage_file, place_footage
 from .handles import find_part, placing_of
 from .mesh_cache import cache_files, mend_cache
@@ -62,11 +63,6 @@ def mend_paths(collection: bpy.types.Collection) -> None:
         own.problem, own.problem_kind = in_words(error), error.kind
     else:
         own.problem = own.problem_kind = ""
-
-
-def in_words(error: BackendError) -> str:
-    """What is wrong and what to do, as two sentences."""
-    return f"{error.message.removesuffix('.')}. {error.hint}"
 
 
 @persistent

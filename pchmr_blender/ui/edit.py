@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ...inference_backend.errors import SceneChanged
 from ..core.row_ranges import spans
 from ..core.skeleton import BONE_NAMES
+from ..problems import in_words
 from ..scene.edit_scope import edited_rows
 from ..scene.edit_settings import SHOWN
 from ..scene.edit_state import committed
 from ..scene.edits import row_frames
 from ..scene.handles import active_person, find_part
-from ..scene.take_paths import in_words
 from .messages import draw_text
 from .panels import Tab
 

@@ -9,10 +9,10 @@ import bpy
 
 from ..core.file_formats import Content
 from ..core.form_costs import Form
+from ..problems import in_words
 from ..scene.body_forms import form_of
 from ..scene.exports import Format, refusal
 from ..scene.handles import active_person, find_part
-from ..scene.take_paths import in_words
 from .messages import draw_text
 from .panels import Tab
 

@@ -15,7 +15,6 @@ import blf  # there as soon as bpy is
 
 from .. import session
 from ..activities import Activity
-from ..core.panel_words import in_panel_words
 from ..operators.request import asked_takes
 from ..problems import Problem
 from .repairs import repairs_for
@@ -38,7 +37,7 @@ def draw_session(layout: bpy.types.UILayout, width: int) -> None:
         draw_problem(layout.box(), now.problem, width)
     elif now.notice and now.activity is None:
         row = layout.box().row()
-        draw_text(row, in_panel_words(now.notice), width - 30, "INFO")
+        draw_text(row, now.notice, width - 30, "INFO")
         row.operator("pchmr.dismiss", text="", icon="X", emboss=False)
 
 
@@ -61,8 +60,8 @@ def draw_activity(layout: bpy.types.UILayout, activity: Activity, width: int) ->
 def draw_problem(layout: bpy.types.UILayout, problem: Problem, width: int) -> None:
     """What is wrong, what to do, and the buttons that do it."""
     column = layout.column(align=True)
-    draw_text(column, in_panel_words(problem.message), width, "ERROR")
-    draw_text(column, in_panel_words(problem.hint), width)
+    draw_text(column, problem.message, width, "ERROR")
+    draw_text(column, problem.hint, width)
     for repair in repairs_for(problem, asked_takes(bpy.context.scene.pchmr)):
         button = layout.operator(repair.operator, text=repair.text)
         for name, value in repair.properties.items():

@@ -8,8 +8,8 @@ import bpy
 from .. import installation, session
 from ..constants import NAME
 from ..preferences import is_set_up
+from ..scene.clip_settings import SceneSettings
 from ..scene.open_footage import open_footage
-from ..scene.properties import SceneSettings
 from .messages import draw_session, draw_text
 from .preferences_panel import draw_plan
 

@@ -23,7 +23,7 @@ class Repair:
     """What the operator is given."""
 
 
-_ONLINE: Final = Repair("extensions.userpref_allow_online", "Allow Online Access")
+_CPU: Final = Repair("pchmr.use_cpu", "Use the CPU")
 _PREFERENCES: Final = Repair("pchmr.show_preferences", "Preferences…")
 _SET_UP: Final = Repair("pchmr.plan_setup", "Set Up Backend")
 _CHECK: Final = Repair("pchmr.check_backend", "Check the Backend")
@@ -43,6 +43,12 @@ _OF_PERSONS: Final[Mapping[str, tuple[Repair, ...]]] = {
     **dict.fromkeys(("TakeNotFound", "TakeMismatch", "TakeVersion", "TakeCorrupt"), (_FIND,)),
 }
 
+_OF_REASONS: Final[Mapping[str, Repair]] = {
+    "online_access": Repair("extensions.userpref_allow_online", "Allow Online Access"),
+    "device": _CPU,
+}
+"""The one button where a kind's reason says more than the kind."""
+
 _UNREADABLE: Final = frozenset({"TakeCorrupt", "TakeVersion"})
 """Kinds that say that a take cannot be imported as it is."""
 
@@ -51,7 +57,7 @@ REPAIRS: Final[Mapping[str, tuple[Repair, ...]]] = {
     "ProtocolMismatch": (_SET_UP,),
     "SetupFailed": (_SET_UP,),
     "NoNetwork": (_SET_UP,),
-    "BackendDied": (_CHECK,),
+    "BackendDied": (_CHECK, _PREFERENCES),
     "WeightsMissing": (_MODELS, _PREFERENCES),
     "WeightsCorrupt": (_MODELS,),
     "ClipNotFound": (_CLIP,),
@@ -69,7 +75,7 @@ REPAIRS: Final[Mapping[str, tuple[Repair, ...]]] = {
     "DiskFull": (_ELSEWHERE,),
     "CacheCorrupt": (_CACHE,),
     "ExportRefused": (Repair("pchmr.set_form", "Change Form…"),),
-    "OutOfMemory": (Repair("pchmr.use_cpu", "Use the CPU"),),
+    "OutOfMemory": (_CPU,),
 }
 """Kinds that are not here have no button: their hint says what a person can do."""
 
@@ -81,8 +87,8 @@ def repairs_of_person(kind: str) -> tuple[Repair, ...]:
 
 def repairs_for(problem: Problem, asked: Iterable[Path] = ()) -> tuple[Repair, ...]:
     """The buttons that stand below a problem. `asked`: the takes one of which Reconstruct Clip would write now."""
-    if problem.reason == "online_access":
-        return (_ONLINE,)
+    if problem.reason in _OF_REASONS:
+        return (_OF_REASONS[problem.reason],)
     again = (Repair("pchmr.import_take", "Import the Take", {"directory": problem.take}),)
     mending = REPAIRS.get(problem.kind, ())
     if not {*asked} & {Path(problem.path), *Path(problem.path).parents}:

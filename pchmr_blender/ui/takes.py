@@ -7,9 +7,9 @@ from typing import Final
 
 import bpy
 
+from ..core.form_costs import FORMS
 from ..scene.body_visibility import frames_shown
 from ..scene.handles import Part, active_person, find_part, people_in
-from ..scene.properties import FORMS
 from .messages import draw_text
 from .panels import Tab
 from .repairs import repairs_of_person

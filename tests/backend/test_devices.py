@@ -24,5 +24,5 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(devices, "available", lambda: ("cpu",))
     with pytest.raises(BadArgument) as caught:
         choose_device("cuda")
-    assert caught.value.facts == {"wanted": "cuda", "available": ["cpu"]}
+    assert caught.value.facts == {"reason": "device", "wanted": "cuda", "available": ["cpu"]}
     assert "auto, cpu" in caught.value.hint

@@ -19,6 +19,7 @@ from pchmr.pchmr_blender.scene.handles import part_of
 from pchmr.pchmr_blender.scene.retime import retime
 
 from ..bvh_reader import Bvh, y_up
+from .alembic_reader import Alembic
 from .exported import (
     FPS,
     TOLERANCE,
@@ -146,6 +147,30 @@ def test_fbx_without_a_body(folder, form):
 
 @pytest.mark.parametrize("form", list(Form))
 def test_alembic_gives_vertices_of_every_form(folder, form):
+    require(Format.ABC)
+    archive, person = Alembic(written(folder, Format.ABC, form)), person_of(folder)
+    np.testing.assert_allclose(archive.seconds, person.seconds + 1 / FPS, atol=1e-6)  # frame 1 is not second 0
+    counts, corners = archive.faces
+    assert counts.sum() == len(corners)
+    assert set(corners) == set(range(person.vertex_count))
+    for row in range(F):
+        assert np.abs(archive.vertices(row) - person.vertices(row, row + 1)[0]).max() < TOLERANCE
+
+
+def test_alembic_of_a_body_that_was_moved_turned_and_scaled(folder):
+    require(Format.ABC)
+    (collection,) = bring(folder, form=Form.PC2)
+    body = part_of(collection, "BODY")
+    body.location, body.rotation_euler, body.scale = (1, 2, 3), (0.3, -0.2, 1), (2, 2, 2)
+    bpy.context.view_layer.update()
+    export(collection, folder.parent / "x.abc", Format.ABC, ExportOptions())
+    archive = Alembic(folder.parent / "x.abc")
+    for row in range(F):
+        assert np.abs(archive.vertices(row) - vertices_at(body, row + 1)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_blender_reads_the_alembic(folder, form):
     require(Format.ABC)
     path, person = written(folder, Format.ABC, form), person_of(folder)
     empty_scene()

@@ -11,9 +11,10 @@ import bpy
 import blf  # there as soon as bpy is
 import pytest
 
+from pchmr.inference_backend.errors import BadArgument
 from pchmr.pchmr_blender import installation
 from pchmr.pchmr_blender.backend.environment import ModelFile
-from pchmr.pchmr_blender.problems import Problem
+from pchmr.pchmr_blender.problems import Problem, problem_of
 from pchmr.pchmr_blender.ui import preferences_panel, takes
 from pchmr.pchmr_blender.ui.messages import wrapped
 from pchmr.pchmr_blender.ui.repairs import repairs_for
@@ -87,6 +88,12 @@ def test_what_may_not_go_online_has_the_button_that_allows_it(extension: ModuleT
     assert repair.operator == "extensions.userpref_allow_online"
     assert hasattr(bpy.ops.extensions, "userpref_allow_online")
     assert [one.operator for one in repairs_for(Problem("NoNetwork", "", "", reason="offline"))] == ["pchmr.plan_setup"]
+
+
+def test_a_device_that_is_not_there_has_the_button_that_takes_another(extension: ModuleType) -> None:
+    (repair,) = repairs_for(problem_of(BadArgument("no cuda", hint="another", reason="device")))
+    assert repair.operator == "pchmr.use_cpu"
+    assert repairs_for(problem_of(BadArgument("no", hint="another"))) == ()
 
 
 @pytest.mark.parametrize(
