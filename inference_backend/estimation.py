@@ -16,6 +16,7 @@ from .detections import DetectionStore
 from .errors import BadArgument, Internal
 from .estimators import FramePoses
 from .estimators.blazepose_runs import RUN_FRAMES, VideoFrames
+from .estimators.blazepose_team import PoseTeam
 from .estimators.blazepose_workers import CLIP_SETTINGS, estimate_clip
 from .progress import Meter
 from .tracking import Track, TrackBook, choose
@@ -82,6 +83,7 @@ def estimate(
     meter: Meter,
     *,
     watch_camera: bool = True,
+    team: PoseTeam | None = None,
 ) -> Estimation:
     """Finds everyone in every frame that is not yet in the store, and chooses.
 
@@ -91,6 +93,7 @@ def estimate(
         workers: processes, or "auto": one a core. The result is the same for any number.
         people: whom to choose, see `tracking.choose`.
         watch_camera: say whether it moves. For the frames in the store the clip is then read once more.
+        team: processes that may have been started already.
 
     Raises:
         NoPersonFound: nobody, or not the one asked for.
@@ -105,9 +108,10 @@ def estimate(
     meter.stage("estimate", done, len(indices))
     # A run that is short ends the clip, whatever its header promised.
     if done < len(indices) and done % RUN_FRAMES == 0:
-        team = (os.cpu_count() or 1) if isinstance(workers, str) else workers
-        settings = replace(CLIP_SETTINGS, thumbnail_every=every)
-        clip = estimate_clip(VideoFrames(source), len(indices), team, settings, start=done, before=store.frames())
+        clip = estimate_clip(
+            VideoFrames(source), len(indices), processes(workers), start=done, before=store.frames(),
+            thumbnail_every=every, team=team,
+        )  # fmt: skip
         run: list[FramePoses] = []
         try:
             with contextlib.closing(clip) as frames:
@@ -129,13 +133,26 @@ def estimate(
     return Estimation(store, tracks, read_indices, info.times[read_indices], seen.warnings())
 
 
+def pose_team(source: VideoSource) -> PoseTeam:
+    """For `estimate`, to be started while the clip is still being looked at."""
+    return PoseTeam(VideoFrames(source), CLIP_SETTINGS)
+
+
+def processes(workers: int | str) -> int:
+    """How many a preset's `workers` are on this machine."""
+    return (os.cpu_count() or 1) if isinstance(workers, str) else workers
+
+
 def frames_of(source: VideoSource, info: VideoInfo) -> npt.NDArray[np.int64]:
     """Index in the footage of every frame of a part of a clip, at least one. Raises BadArgument where there is none."""
     stop = info.frame_count if source.stop is None else min(source.stop, info.frame_count)
     if not 0 <= source.start < stop or source.step < 1:
+        asked = f"from {source.start} on" if source.stop is None else f"from {source.start} to {source.stop - 1}"
+        by = "" if source.step == 1 else f", {source.step} apart"
         raise BadArgument(
-            f"no frame lies in {source.start} to {stop} by {source.step}: the clip has {info.frame_count}",
-            hint="Choose a start before the clip's end, an end after it, and a step of at least 1.",
+            f"the clip has {info.frame_count} frames, counted from 0, and none of them is {asked}{by}",
+            hint="Choose a first frame before the clip's end, and a last one that is not before it "
+            "(--start, --end, --step).",
             start=source.start,
             stop=stop,
             step=source.step,

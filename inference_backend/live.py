@@ -64,7 +64,7 @@ class LiveEdit:
         self._weights = tuple(part.numpy() for part in self._calibrator.weights.compressed)
         world = np.array(one.array("world"), np.float64)
         self._turn, self._shift = world[:3, :3], world[:3, 3]
-        self._base, _ = self._stack.base(layers)
+        self._base = self._stack.base(layers)
         self._arms = self._stack.point_arms()
         self._row: _Row | None = None
 

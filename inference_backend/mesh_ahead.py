@@ -1,13 +1,13 @@
-"""The mesh stream's meshes (equation 3), made by a thread of their own while the target pose is still being fitted.
+"""The mesh stream's meshes (equation 3), made and kept by a thread of their own while the target pose is being fitted.
 
-They depend on nothing that the fit finds, and the fit uses one core. A few batches wait at most, so memory does not
-grow with the clip.
+They depend on nothing that the fit finds, and the fit uses one core and no disk. A few batches wait at most, so memory
+does not grow with the clip.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
@@ -31,6 +31,8 @@ class MeshBatch:
 
     start: int
     stop: int
+    pose: Tensor
+    """(n, 24, 3, 3) relative to the parent joint."""
     vertices: Tensor
     """(n, N, 3)"""
     joints: Tensor
@@ -42,9 +44,17 @@ class MeshBatch:
 class MeshesAhead:
     """Meshes of several people, one after the other. A context: leaving it ends the thread."""
 
-    def __init__(self, people: Sequence[tuple[Solver, Streams]], starts: Sequence[int]) -> None:
-        """`starts`: the first frame wanted of each."""
-        self._people, self._starts = people, starts
+    def __init__(
+        self, people: Sequence[tuple[Solver, Streams]], starts: Sequence[int], keep: Callable[[int, MeshBatch], None]
+    ) -> None:
+        """Of people.
+
+        Args:
+            people: whoever has meshes.
+            starts: the first frame wanted of each.
+            keep: called by the thread with a person's number and each of their batches, before it is handed out.
+        """
+        self._people, self._starts, self._keep = people, starts, keep
         self._ready: Queue[MeshBatch | BaseException] = Queue(AHEAD)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meshes", daemon=True)
@@ -61,7 +71,7 @@ class MeshesAhead:
             self._thread.join(0.01)
 
     def of(self, person: int) -> Iterator[MeshBatch]:
-        """The next person's batches; to be taken for all, in order. Raises what making them raised."""
+        """The next person's batches; to be taken for all, in order. Raises what making or keeping them raised."""
         for _ in self._batches(person):
             made = self._ready.get()
             if isinstance(made, BaseException):
@@ -77,7 +87,10 @@ class MeshesAhead:
         try:
             for person, (solver, streams) in enumerate(self._people):
                 for start, stop in self._batches(person):
-                    self._put(MeshBatch(start, stop, *solver.mesh_vertices(streams, start, stop)))
+                    pose = streams.mesh.pose[start:stop]
+                    batch = MeshBatch(start, stop, pose, *solver.mesh_vertices(streams, start, stop))
+                    self._keep(person, batch)
+                    self._put(batch)
                     if self._ended.is_set():
                         return
         except Exception as error:  # whoever waits for the batch raises it

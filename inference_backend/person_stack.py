@@ -24,7 +24,7 @@ from .targets.edits import Edits, TargetPose, apply_edits
 from .targets.motion import SkeletonMotion
 from .targets.parameters import Layers
 from .targets.source import SOLE_JOINTS, StackSource
-from .targets.stack import LayerReport, Stacked, apply_layers
+from .targets.stack import Stacked, apply_layers
 
 Rows = Mapping[str, NDArray[Any]]
 
@@ -69,20 +69,24 @@ class PersonStack:
     def __len__(self) -> int:
         return len(self.source)
 
-    def base(self, layers: Layers) -> tuple[SkeletonMotion, tuple[LayerReport, ...]]:
-        """The pose before the artist's edits, in the world, and what each layer did."""
-        stacked = self.stacked(layers)
-        return stacked.motion, stacked.reports
+    def base(self, layers: Layers) -> SkeletonMotion:
+        """The pose before the artist's edits, in the world."""
+        return self._made(layers, reports=False).motion
 
     def stacked(self, layers: Layers) -> Stacked:
-        """All that the layers make of the sources; the last one is remembered."""
-        if self._stacked is None or self._stacked[0] != layers:
-            self._stacked = layers, apply_layers(self.source, layers)
-        return self._stacked[1]
+        """All that the layers make of the sources, and what each of them did."""
+        return self._made(layers, reports=True)
+
+    def _made(self, layers: Layers, *, reports: bool) -> Stacked:
+        """The last one is remembered."""
+        known = self._stacked
+        if known is None or known[0] != layers or (reports and not known[1].reports):
+            known = self._stacked = layers, apply_layers(self.source, layers, reports=reports)
+        return known[1]
 
     def rows(self, layers: Layers, frames: NDArray[np.int64], edits: Edits) -> dict[str, NDArray[Any]]:
         """The rows of the stage "target", its hash included. Shape: frames (n,) row numbers, n edits."""
-        whole, _ = self.base(layers)
+        whole = self.base(layers)
         base = SkeletonMotion(whole.root[frames], whole.rotations[frames], whole.rest_joints)
         pose = apply_edits(base, edits)
         _, local = base.to_camera(self._world)

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -23,33 +25,38 @@ from .body_topology import topology
 from .camera import Intrinsics, choose_intrinsics
 from .detections import DetectionStore
 from .devices import choose_device
-from .estimation import Estimation, estimate, frames_of, wanted
+from .estimation import Estimation, estimate, frames_of, pose_team, processes, wanted
+from .estimators.blazepose_team import PoseTeam
 from .generators.proxy import Proxy
 from .heights import UNTIL_PEOPLE, each, settings_with
 from .lifters.videopose3d import VideoPose3D
 from .mesh_ahead import MeshesAhead
 from .progress import Meter, Progress
 from .recalibrate import clean_up
-from .scene import on_one_floor
+from .scene import Placed, on_one_floor
 from .sightings import Sighting, gather
 from .solve import Solver
 from .solve_preset import SolvePreset
 from .stages import (
     find_suspects,
     meshes_from,
+    write_calibrated,
     write_fit,
-    write_meshes,
+    write_mesh,
     write_shape,
     write_streams,
     write_target,
     write_world,
 )
 from .take_format import STAGES
-from .take_info import BodyInfo, PersonInfo, identify
+from .take_info import JSON_NAME, BodyInfo, PersonInfo, identify
 from .take_writer import TakeWriter
 from .targets.parameters import Layers, read_layers
 from .video import VideoSource, probe
 from .weights import REGISTRY, expected_sha256, model_path
+
+AT_ONCE: Final = 2
+"""Processes that are started before it is known how long the clip is: every clip but the shortest wants so many."""
 
 MODELS = ("blazepose_detector", "blazepose_landmarks", "lifter", "proxy", "calibration")
 
@@ -90,9 +97,25 @@ def reconstruct(
     Raises:
         BackendError: every expected failure, by its kind; what was finished is kept.
     """
+    source = VideoSource(settings.clip, settings.start, settings.end, settings.step, settings.fps)
+    with pose_team(source) as team:
+        most = processes(settings.preset.workers)
+        # Where no take is, there is nobody whom they need not look for.
+        if most > 1 and (settings.overwrite or not (settings.out / JSON_NAME).exists()):
+            team.start(min(most, AT_ONCE))  # they load their networks while the clip is looked at
+        return _reconstruct(settings, source, team, report, cancelled)
+
+
+def _reconstruct(
+    settings: ReconstructSettings,
+    source: VideoSource,
+    team: PoseTeam,
+    report: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> Path:
+    """As `reconstruct`."""
     preset = settings.preset
     info = probe(settings.clip, settings.fps)
-    source = VideoSource(settings.clip, settings.start, settings.end, settings.step, settings.fps)
     # What can be wrong with the request must be known before an older take is replaced.
     frames_of(source, info)
     people = wanted(settings.people)
@@ -120,7 +143,7 @@ def reconstruct(
             known = bool(writer.info.people)  # then an earlier job has told what it found
             with ThreadPoolExecutor(1) as pool:  # the networks come while the 2D stage's processes work
                 loading = pool.submit(_networks, preset)
-                found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known)
+                found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known, team=team)
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
             writer.write_arrays(vars(surface))
@@ -157,24 +180,33 @@ def _solve(
     torch.set_num_threads(1)
     sightings = gather(found.store.frames(), found.tracks, found.indices, found.times)
     streams = [solver.look(one, intrinsics, meter.stage) for solver, one in zip(begun, sightings, strict=True)]
-    placed = on_one_floor(begun, streams, given)
+    placed = on_one_floor(begun, streams, given, meter.stage)
     if not writer.info.people:
         tall = [solver.preset.height for solver in placed.solvers]
         writer.set_people([_person(k, *one) for k, one in enumerate(zip(sightings, tall, strict=True))])
     wanted_from = [meshes_from(writer, k) for k in range(len(sightings))]
-    with MeshesAhead(list(zip(placed.solvers, placed.streams, strict=True)), wanted_from) as meshes:
+    people = list(zip(placed.solvers, placed.streams, strict=True))
+    # While the poses are fitted, the disk and another core take what is known before.
+    with MeshesAhead(people, wanted_from, partial(write_mesh, writer)) as meshes, ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(_write_seen, writer, sightings, placed, intrinsics)
         solves = placed.targets(meter.stage)
-        writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
-        write_world(writer, placed.world)
+        writing.result()
         for k, (sighting, solver, solve) in enumerate(zip(sightings, placed.solvers, solves, strict=True)):
-            write_streams(writer, k, sighting, solve)
-            write_shape(writer, k, solver, solve)
             write_fit(writer, k, solve)
             find_suspects(writer, k, sighting, solve, solver, intrinsics, meter)
         for k, solve in enumerate(solves):
             target = write_target(writer, k, solve, layers, meter)
-            write_meshes(writer, k, meshes.of(k), solve, target, meter)
+            write_calibrated(writer, k, meshes.of(k), target, meter)
     torch.set_num_threads(threads)
+
+
+def _write_seen(writer: TakeWriter, sightings: Sequence[Sighting], placed: Placed, intrinsics: Intrinsics) -> None:
+    """Camera, world, and what both streams have of everyone."""
+    writer.write_array("camera", [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
+    write_world(writer, placed.world)
+    for k, (sighting, solver, streams) in enumerate(zip(sightings, placed.solvers, placed.streams, strict=True)):
+        write_streams(writer, k, sighting, streams)
+        write_shape(writer, k, solver, streams)
 
 
 def _networks(preset: SolvePreset) -> Solver:

@@ -102,9 +102,9 @@ def relift(
     now = footage.corrected(corrected, depth)
     motion, log_error = lifted_again(solver, footage, now, fitted, corrected, meter)
     source = _source(stack.source, footage, corrected, motion, log_error)
-    base, _ = stack.base(layers)
+    base = stack.base(layers)
     # After the layers: to these, what an artist corrects in one frame is an outlier.
-    wanted = meeting(solver, now, corrected, apply_layers(source, layers)[0])
+    wanted = meeting(solver, now, corrected, apply_layers(source, layers, reports=False).motion)
     return edits_around(base, wanted, footage.seconds, corrected)
 
 

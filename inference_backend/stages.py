@@ -17,7 +17,7 @@ from .mesh_ahead import MeshBatch
 from .person_stack import PersonStack, Sources
 from .progress import Meter
 from .sightings import Sighting, joint_landmarks
-from .solve import PersonSolve, Solver
+from .solve import PersonSolve, Solver, Streams
 from .suspect_signs import suspect_inputs
 from .suspects import suspects
 from .take_writer import TakeWriter
@@ -28,9 +28,9 @@ from .world import World
 Rows = Mapping[str, npt.NDArray[Any]]
 
 
-def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: PersonSolve) -> None:
+def write_streams(writer: TakeWriter, person: int, sighting: Sighting, streams: Streams) -> None:
     """Detections and lifted pose (equation 1)."""
-    confidence, lifted = sighting.keypoints[..., 2], solve.lifted
+    confidence, lifted = sighting.keypoints[..., 2], streams.lifted
     detected: Rows = {
         "frames": sighting.frames,
         "seconds": sighting.seconds,
@@ -47,11 +47,11 @@ def write_streams(writer: TakeWriter, person: int, sighting: Sighting, solve: Pe
     _write(writer, person, "lift", pose)
 
 
-def write_shape(writer: TakeWriter, person: int, solver: Solver, solve: PersonSolve) -> None:
+def write_shape(writer: TakeWriter, person: int, solver: Solver, streams: Streams) -> None:
     """The person's shape, and the body of that shape in the T-pose."""
-    vertices, joints = solver.body.rest(solve.betas[None])
+    vertices, joints = solver.body.rest(streams.betas[None])
     rest_joints = joints[0, list(solver.body.smpl24)]
-    arrays = {"betas": solve.betas, "rest_vertices": vertices[0], "rest_joints": rest_joints}
+    arrays = {"betas": streams.betas, "rest_vertices": vertices[0], "rest_joints": rest_joints}
     writer.write_arrays({name: tensor.numpy() for name, tensor in arrays.items()}, person)
 
 
@@ -95,29 +95,36 @@ def write_target(writer: TakeWriter, person: int, solve: PersonSolve, layers: La
 
 
 def meshes_from(writer: TakeWriter, person: int) -> int:
-    """The first frame whose meshes are wanted by `write_meshes`."""
+    """The first frame whose meshes are wanted by `write_calibrated`."""
     done = writer.info.people[person].done
     return min(done.get("mesh", 0), done.get("calibrate", 0))
 
 
-def write_meshes(
-    writer: TakeWriter, person: int, meshes: Iterable[MeshBatch], solve: PersonSolve, target: Rows, meter: Meter
-) -> None:
-    """The mesh stream's meshes (equation 3) and the calibrated ones (section 3.3), batch by batch.
+def write_mesh(writer: TakeWriter, person: int, batch: MeshBatch) -> None:
+    """A batch of the mesh stream (equation 3)."""
+    rows: Rows = {
+        "pose": matrix_to_axis_angle(batch.pose).numpy(),
+        "translation": batch.translation.numpy(),
+        "joints_hmr": batch.joints.numpy(),
+        "vertices_hmr": batch.vertices.numpy(),
+    }
+    _write_batch(writer, person, "mesh", batch, rows)
 
-    While a batch is written and flushed, the next one is calibrated.
-    """
-    count = len(solve.target.joints)
+
+def write_calibrated(writer: TakeWriter, person: int, meshes: Iterable[MeshBatch], target: Rows, meter: Meter) -> None:
+    """The calibrated meshes (section 3.3), batch by batch: while one is written and flushed, the next one is made."""
+    count = len(target["target_hash"])
     calibrator = Calibrator(writer.info.settings)
     writing: Future[None] | None = None
     # Leaving the block waits for the batch that is being written, also where the job is cancelled.
     with ThreadPoolExecutor(1) as pool:
         for batch in meshes:
-            made = _meshes(batch, solve, calibrator, target)
+            wanted = {name: values[batch.start : batch.stop] for name, values in target.items()}
+            rows = calibrator(batch.vertices, batch.joints, batch.pose, wanted)
             if writing is not None:
                 writing.result()
                 meter.stage("calibrate", batch.start, count)
-            writing = pool.submit(_write_meshes, writer, person, batch.start, made)
+            writing = pool.submit(_write_batch, writer, person, "calibrate", batch, rows)
         if writing is not None:
             writing.result()
     meter.stage("calibrate", count, count)
@@ -125,27 +132,11 @@ def write_meshes(
         writer.finish(person, stage)
 
 
-def _meshes(batch: MeshBatch, solve: PersonSolve, calibrator: Calibrator, target: Rows) -> dict[str, Rows]:
-    """The rows of both stages in a batch's frames."""
-    rows = slice(batch.start, batch.stop)
-    pose = solve.mesh.pose[rows]
-    wanted = {name: values[rows] for name, values in target.items()}
-    return {
-        "mesh": {
-            "pose": matrix_to_axis_angle(pose).numpy(),
-            "translation": batch.translation.numpy(),
-            "joints_hmr": batch.joints.numpy(),
-            "vertices_hmr": batch.vertices.numpy(),
-        },
-        "calibrate": calibrator(batch.vertices, batch.joints, pose, wanted),
-    }
-
-
-def _write_meshes(writer: TakeWriter, person: int, start: int, made: dict[str, Rows]) -> None:
-    for stage, rows in made.items():
-        # A job that was killed between the two stages' rows has the first ones already.
-        if writer.info.people[person].done.get(stage, 0) == start:
-            writer.write_rows(person, stage, start, rows)
+def _write_batch(writer: TakeWriter, person: int, stage: str, batch: MeshBatch, rows: Rows) -> None:
+    """Rows of a batch, unless a job before this one has written them: it may have come further with one stage."""
+    info = writer.info.people[person]
+    if info.done.get(stage, 0) == batch.start:
+        writer.write_rows(person, stage, batch.start, rows, finish=batch.stop == info.frames)
 
 
 def find_suspects(

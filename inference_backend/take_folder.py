@@ -35,6 +35,18 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
+def gone_on(
+    folder: Path, there: TakeInfo, asked: TakeInfo, until_people: Collection[str], remade: Collection[str]
+) -> TakeInfo:
+    """The record of the take that is there when it goes on as the work that is asked for: see `create_or_resume`.
+
+    Raises TakeMismatch.
+    """
+    adopted = there if there.people else adopt(there, asked, until_people)
+    refuse_other(folder, adopted, keeping(adopted, asked, remade))
+    return replace(adopted, clip=asked.clip)  # the same footage, maybe at another place
+
+
 def refuse_other(folder: Path, there: TakeInfo, asked: TakeInfo) -> None:
     """Raise TakeMismatch, naming each difference, where the take that is there is not the work that is asked for."""
     differences = []

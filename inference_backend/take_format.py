@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -132,6 +132,12 @@ ARRAYS: Final[Mapping[str, ArraySpec]] = {
 HASH_OF_STAGE: Final = {"target": "target_hash", "calibrate": "calibrated_hash"}
 """The derived stages and the array that says what each of their rows was made from. The other stages' rows are
 sources: written once, never overwritten."""
+
+
+def in_order(*names: Collection[str]) -> tuple[str, ...]:
+    """The arrays of these names as they stand in the table, each once."""
+    wanted = set().union(*names)
+    return tuple(name for name in ARRAYS if name in wanted)
 
 
 def format_table() -> str:

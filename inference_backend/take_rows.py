@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .disk import at_once, replace_file, require_space, write_at, writing
 from .take import array_path, read_header
-from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec
+from .take_format import ARRAYS, HASH_OF_STAGE, STAGES, ArraySpec, in_order
 from .take_info import PersonInfo
 
 Sizes = tuple[int, int, int]
@@ -73,6 +73,15 @@ def write_whole(folder: Path, values: Mapping[str, ArrayLike], person: int | Non
         shape = spec.sized(0, *sizes)
         files[name] = spec.header(shape) + spec.converted(value, shape).tobytes()
     at_once(partial(replace_file, place_of(folder, ARRAYS[name], person or 0), data) for name, data in files.items())
+
+
+def with_done(info: PersonInfo, stage: str, done: int, written: Collection[str]) -> PersonInfo:
+    """The person with so many finished frames of a stage, in its arrays. Stages stand in their order, not in that in
+    which they were written: two jobs of the same work leave the same bytes."""
+    frames = {**info.done, stage: done}
+    stages: tuple[str, ...] = STAGES
+    in_stages = {name: frames[name] for name in stages if name in frames}
+    return replace(info, done=in_stages, arrays=in_order(info.arrays, written))
 
 
 def with_finished(info: PersonInfo, stage: str) -> PersonInfo:

@@ -12,7 +12,8 @@ flushed to disk. So a kill, a full disk or a power cut at any moment leaves a va
   hashes are set. A torn row is thus known as one to make again.
 - Files that readers map are never replaced and those that may be replaced are never mapped: Windows allows no other.
 
-One process writes at a time (`folder_lock.py`), any number read. Two jobs of the same work leave the same bytes.
+One process writes at a time (`folder_lock.py`), any number read; two of its threads may write two stages. Two jobs of
+the same work leave the same bytes.
 """
 
 from __future__ import annotations
@@ -30,16 +31,7 @@ from numpy.typing import ArrayLike
 from .disk import replace_file, writing
 from .folder_lock import FolderLock
 from .take import Take, open_take
-from .take_folder import (
-    LOCK_NAME,
-    adopt,
-    clear,
-    keeping,
-    refuse_foreign,
-    refuse_other,
-    relative_path,
-    remove_temporaries,
-)
+from .take_folder import LOCK_NAME, clear, gone_on, refuse_foreign, relative_path, remove_temporaries
 from .take_format import ARRAYS, HASH_OF_STAGE
 from .take_info import (
     FORMAT,
@@ -53,9 +45,9 @@ from .take_info import (
     layers_path,
     normalised,
     settings_hash,
-    to_json,
 )
-from .take_rows import checked_rows, make_files, with_finished, write_part, write_parts, write_whole
+from .take_ledger import Ledger
+from .take_rows import checked_rows, make_files, with_done, with_finished, write_part, write_parts, write_whole
 
 
 class TakeWriter:
@@ -63,14 +55,14 @@ class TakeWriter:
 
     Every method raises DiskFull or OutputNotWritable where the disk refuses; what was finished before stays, and the
     same command goes on from there. Wrong names, shapes or orders of calls are mistakes of the program: ValueError.
+    Threads may call at once, but for the same stage or array of the same person.
     """
 
     def __init__(self, folder: Path, info: TakeInfo, lock: FolderLock, *, resumed: bool) -> None:
         self.folder = folder
-        self.info = info
-        """What `take.json` says."""
         self.resumed = resumed
         """Whether the take was there before."""
+        self._ledger = Ledger(folder, info)
         self._lock = lock
 
     @classmethod
@@ -119,16 +111,13 @@ class TakeWriter:
             if overwrite or not (folder / JSON_NAME).exists():
                 clear(folder)
                 writer = cls(folder, new, lock, resumed=False)
-                writer._commit(new)
+                writer._ledger.write()
                 return writer
             info = open_take(folder).info
-            adopted = info if info.people else adopt(info, new, until_people)
-            refuse_other(folder, adopted, keeping(adopted, new, remade))
+            adopted = gone_on(folder, info, new, until_people, remade)
             remove_temporaries(folder)
             writer = cls(folder, info, lock, resumed=True)
-            adopted = replace(adopted, clip=clip)  # the same footage, maybe at another place
-            if adopted != info:
-                writer._commit(adopted)
+            writer._ledger.change(lambda _: adopted)
             return writer
         except BaseException:
             lock.release()
@@ -158,6 +147,11 @@ class TakeWriter:
         self._lock.release()
 
     @property
+    def info(self) -> TakeInfo:
+        """What `take.json` says."""
+        return self._ledger.info
+
+    @property
     def take(self) -> Take:
         """The take as it stands, to read the finished rows of earlier stages."""
         return Take(self.folder, self.info)
@@ -170,15 +164,15 @@ class TakeWriter:
             if person.index != index or person.frames < 1 or person.done or person.arrays or person.finished:
                 raise ValueError(f"people[{index}]: wanted index {index}, frames and nothing done, found {person}")
         known = tuple(replace(person, rows=person.frames) for person in people)
-        self._commit(normalised(replace(self.info, people=known)))
+        self._ledger.change(lambda info: normalised(replace(info, people=known)))
 
     def shorten(self, person: int, frames: int, last_frame: int) -> None:
         """The footage ended before its header promised: solve `frames` frames only, up to `last_frame`."""
-        info = self._person(person)
+        info = self._ledger.person(person)
         least = max([1, *info.done.values()])
         if not least <= frames <= info.frames:
             raise ValueError(f"wanted {least} to {info.frames} frames, found {frames}")
-        self._commit_person(replace(info, frames=frames, last_frame=last_frame))
+        self._ledger.change_person(person, lambda info: replace(info, frames=frames, last_frame=last_frame))
 
     def write_rows(
         self, person: int, stage: str, start: int, rows: Mapping[str, ArrayLike], *, finish: bool = False
@@ -196,33 +190,32 @@ class TakeWriter:
                 The first call of a stage decides which of them the take has; derived stages need their hash.
             finish: these are the last ones, see `finish`.
         """
-        info = self._person(person)
+        info = self._ledger.person(person)
         done = info.done.get(stage, 0)
         sizes = self.info.body.sizes
         values = checked_rows(info, stage, start, rows, sizes)
         end = start + len(next(iter(values.values())))
-        listed = {name for name in info.arrays if ARRAYS[name].stage == stage and ARRAYS[name].per_frame}
-        if not listed:
+        there = {name for name in info.arrays if ARRAYS[name].stage == stage and ARRAYS[name].per_frame}
+        if not there:
             make_files(self.folder, info, list(values), sizes)
-        elif listed != set(values):
-            raise ValueError(f"stage {stage} of this take writes {sorted(listed)}, found {sorted(values)}")
+        elif there != set(values):
+            raise ValueError(f"stage {stage} of this take writes {sorted(there)}, found {sorted(values)}")
         hashes = HASH_OF_STAGE.get(stage)
         if hashes and start < done:
             write_part(self.folder, info, hashes, start, np.zeros_like(values[hashes]), sizes)
         write_parts(self.folder, info, start, {k: v for k, v in values.items() if k != hashes}, sizes)
         if hashes:  # last: until then the rows count as not made
             write_part(self.folder, info, hashes, start, values[hashes], sizes)
-        if end > done:
-            arrays = tuple(name for name in ARRAYS if name in {*info.arrays, *values})
-            info = replace(info, done={**info.done, stage: end}, arrays=arrays)
-        if finish:
-            info = with_finished(info, stage)
-        if info != self.info.people[person]:
-            self._commit_person(info)
+
+        def written(info: PersonInfo) -> PersonInfo:
+            info = with_done(info, stage, end, values) if end > done else info
+            return with_finished(info, stage) if finish else info
+
+        self._ledger.change_person(person, written)
 
     def invalidate(self, person: int, stage: str, start: int, stop: int) -> None:
         """Say that rows of a derived stage are to be made again: what they are made from changes."""
-        hashes, info = ARRAYS[HASH_OF_STAGE[stage]], self._person(person)
+        hashes, info = ARRAYS[HASH_OF_STAGE[stage]], self._ledger.person(person)
         if not 0 <= start < stop <= info.done.get(stage, 0):
             raise ValueError(f"rows {start} to {stop} of stage {stage} are not made yet")
         zeros = np.zeros(stop - start, hashes.dtype)
@@ -234,40 +227,22 @@ class TakeWriter:
 
     def write_arrays(self, values: Mapping[str, ArrayLike], person: int | None = None) -> None:
         """Write arrays that have no row a frame; `person` is their owner, or None for arrays of the take."""
-        owner = None if person is None else self._person(person)
-        write_whole(self.folder, values, person, self.info.body.sizes)
-        arrays = {*values, *(self.info.arrays if owner is None else owner.arrays)}
-        listed = tuple(known for known in ARRAYS if known in arrays)
-        if owner is None:
-            self._commit(replace(self.info, arrays=listed))
-        else:
-            self._commit_person(replace(owner, arrays=listed))
+        owner = None if person is None else self._ledger.person(person).index
+        write_whole(self.folder, values, owner, self.info.body.sizes)
+        self._ledger.add_arrays(values, owner)
 
     def note_layers(self, person: int, layers: str) -> None:
         """Say with which parameters of the target stack, as JSON, the person's rows are made from now on."""
-        path = layers_path(self.folder, self._person(person).index)
+        path = layers_path(self.folder, self._ledger.person(person).index)
         if layers_of(self.folder, self.info, person) != json.loads(layers):
             replace_file(path, layers.encode())
 
     def finish(self, person: int, stage: str) -> None:
         """Say that everything of a stage is written. Its frames must all be done."""
-        self._commit_person(with_finished(self._person(person), stage))
+        self._ledger.change_person(person, lambda info: with_finished(info, stage))
 
     def warn(self, text: str) -> None:
         """Keep a warning for whoever opens the take; once, however often a job is continued."""
-        if text not in self.info.warnings:
-            self._commit(replace(self.info, warnings=(*self.info.warnings, text)))
-
-    def _person(self, index: int) -> PersonInfo:
-        if not 0 <= index < len(self.info.people):
-            raise ValueError(f"no person {index} in {self.folder}, which has {len(self.info.people)}")
-        return self.info.people[index]
-
-    def _commit_person(self, person: PersonInfo) -> None:
-        people = list(self.info.people)
-        people[person.index] = person
-        self._commit(replace(self.info, people=tuple(people)))
-
-    def _commit(self, info: TakeInfo) -> None:
-        replace_file(self.folder / JSON_NAME, to_json(info))
-        self.info = info
+        self._ledger.change(
+            lambda info: info if text in info.warnings else replace(info, warnings=(*info.warnings, text))
+        )

@@ -226,7 +226,9 @@ def choose(tracks: Sequence[Track], which: int | Literal["largest", "all"] = "la
     if not 0 <= place < len(tracks):
         raise NoPersonFound(
             f"there is no person {place}: {len(tracks)} found",
-            hint=f"Choose a person from 0 to {len(tracks) - 1}; 0 is the largest.",
+            hint="Choose 0, who is the only one."
+            if len(tracks) == 1
+            else f"Choose a person from 0 to {len(tracks) - 1}; 0 is the largest.",
             found=len(tracks),
             wanted=place,
         )

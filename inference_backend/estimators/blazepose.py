@@ -46,8 +46,6 @@ class BlazePoseSettings:
     """Look for new people every so many frames; someone lost is looked for at once."""
     mask_every: int = 1
     """Give the masks of every so many frames of the clip, from its first on; all of them take half as long again."""
-    thumbnail_every: int = 0
-    """Give thumbnails of every so many frames of the clip, from its first on; 0: of none."""
     patience: int = 24
     """Frames that a lost person is looked for before the track ends."""
     start_presence: float = 0.9

@@ -70,6 +70,8 @@ class Block:
     """Position of its first cut."""
     stop: int
     """Position after its last frame."""
+    thumbnail_every: int = 0
+    """Thumbnails are wanted of every so many frames of the clip, from its first on; 0: of none."""
 
     def runs(self) -> list[tuple[int, int]]:
         """Cuts (start, stop) of its runs."""
@@ -88,14 +90,14 @@ class RunPoses:
     """The frames after them, as far as the run goes on with people: their poses hold, not the next run's."""
 
 
-def plan_blocks(start: int, stop: int, workers: int) -> list[Block]:
+def plan_blocks(start: int, stop: int, workers: int, thumbnail_every: int = 0) -> list[Block]:
     """Frames `start` (a multiple of `RUN_FRAMES`) to `stop` - 1 in blocks of like size, as many for each worker."""
     if start % RUN_FRAMES:
         raise ValueError(f"start must be a multiple of {RUN_FRAMES}, found {start}")
     runs = -(-max(stop - start, 0) // RUN_FRAMES)
     rounds = -(-runs // (BLOCK_RUNS * workers))
     cuts = np.linspace(0, runs, min(rounds * workers, runs) + 1).round().astype(int) * RUN_FRAMES + start
-    return [Block(int(a), min(int(b), stop)) for a, b in itertools.pairwise(cuts)]
+    return [Block(int(a), min(int(b), stop), thumbnail_every) for a, b in itertools.pairwise(cuts)]
 
 
 @dataclass
@@ -132,7 +134,7 @@ def block_poses(source: FrameSource, block: Block, pose: BlazePose) -> Iterator[
     pending = [*block.runs(), (block.stop, block.stop)]  # the last is there to be seen ahead only
     active: list[_Active] = []
     first = max(block.start - LEAD_FRAMES, 0)
-    every = pose.settings.thumbnail_every
+    every = block.thumbnail_every
     for position, (index, image) in enumerate(source(first, block.stop + RUN_FRAMES), start=first):
         while pending and position >= pending[0][0] - LEAD_FRAMES:
             cut, stop = pending.pop(0)

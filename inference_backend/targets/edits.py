@@ -46,13 +46,13 @@ def apply_edits(base: SkeletonMotion, edits: Edits) -> TargetPose:
         raise ValueError(f"edits: found {len(edits)} rows, want {len(base)}")
     rows = np.flatnonzero(edits.edited())
     turned_base = base.globals()
-    joints = base.joints(turned_base)
+    joints = base.joints()
     root, rotations, twist = base.root, base.rotations, np.zeros((len(base), _COUNT))
     if len(rows):
         pose, twist[rows] = _posed(base.rest_joints, Pose(turned_base[rows], joints[rows]), edits, rows)
         local = local_quaternions(pose.turned)
         local *= np.where((local * rotations[rows]).sum(-1, keepdims=True) < 0, -1.0, 1.0)
-        root, rotations = root.copy(), rotations.copy()
+        root, rotations, joints = root.copy(), rotations.copy(), joints.copy()
         root[rows], rotations[rows], joints[rows] = pose.joints[:, 0], local, pose.joints
     return TargetPose(base.changed(root=root, rotations=rotations), joints, twist, edits.strength)
 
@@ -70,7 +70,7 @@ class EditedRow:
         if len(base) != 1:
             raise ValueError(f"base: found {len(base)} rows, want 1")
         turned_base = base.globals()
-        self._rest_joints, self._base = base.rest_joints, Pose(turned_base, base.joints(turned_base))
+        self._rest_joints, self._base = base.rest_joints, Pose(turned_base, base.joints())
         self._started: tuple[Edits, Pose, Array] | None = None
 
     def posed(self, edits: Edits) -> tuple[Pose, Array]:
@@ -122,9 +122,9 @@ def edits_towards(base: SkeletonMotion, wanted: SkeletonMotion) -> Edits:
     if len(base) != len(wanted):
         raise ValueError(f"wanted: found {len(wanted)} frames, want {len(base)}")
     turned_base, turned_to = base.globals(), wanted.globals()
-    start = Pose(turned_base, base.joints(turned_base))
+    start = Pose(turned_base, base.joints())
     edits = Edits.none(len(base))
-    edits.offset[:] = offsets_of(wanted.joints(turned_to) - start.joints, turned_base)
+    edits.offset[:] = offsets_of(wanted.joints() - start.joints, turned_base)
     turning = list(TURNING)
     frames = _frames(start, turned_to)
     edits.turn[:, turning] = quaternions.from_matrix(transposed(frames[:, turning]) @ turned_to[:, turning])

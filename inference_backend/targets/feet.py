@@ -85,7 +85,7 @@ def with_legs(motion: SkeletonMotion, legs: Legs) -> SkeletonMotion:
     Knees keep the direction that they bend in. Frames whose legs are where they were are not changed at all.
     """
     rotations = motion.globals()
-    base = Pose(rotations, motion.joints(rotations))
+    base = Pose(rotations, motion.joints())
     changed = np.abs(legs.root - motion.root).max(-1) > 0
     for wanted, now in (
         (legs.ankles, base.joints[:, _ANKLES]), (legs.feet, rotations[:, _ANKLES]), (legs.toes, rotations[:, _TOES]),

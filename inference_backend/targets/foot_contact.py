@@ -49,7 +49,7 @@ def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], set
     """The feet held in the given strips, in full."""
     feet = Feet.of(motion.rest_joints, source.sole_offsets)
     rotations = motion.globals()
-    joints = motion.joints(rotations)
+    joints = motion.joints()
     ankles, foot, toes = joints[:, ANKLES], rotations[:, ANKLES], rotations[:, TOES]
     ground = heights_under(motion, source)
     firm = np.zeros((len(motion), 2))

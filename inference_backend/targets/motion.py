@@ -7,6 +7,7 @@ Numpy only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,8 @@ _ABOVE: Final = tuple(tuple(PARENTS[joint] for joint in level) for level in LEVE
 
 @dataclass(frozen=True, eq=False)
 class SkeletonMotion:
-    """F frames of the 24 joints. float64; other shapes raise ValueError."""
+    """F frames of the 24 joints. float64; other shapes raise ValueError. Nothing of it is ever changed: what follows
+    from it is found once."""
 
     root: Array
     """(F, 3) the pelvis, metres, world."""
@@ -47,21 +49,30 @@ class SkeletonMotion:
         return len(self.root)
 
     def globals(self) -> Array:
-        """How each joint is turned. Shape: (F, 24, 3, 3), rest frame → world."""
+        """How each joint is turned; read-only. Shape: (F, 24, 3, 3), rest frame → world."""
+        return self._globals
+
+    def joints(self) -> Array:
+        """Forward kinematics; read-only. Shape: (F, 24, 3) metres, world."""
+        return self._joints
+
+    @cached_property
+    def _globals(self) -> Array:
         local = quaternions.to_matrix(self.rotations)
         turned = local.copy()
         for level, above in zip(LEVELS, _ABOVE, strict=True):
             turned[:, level] = turned[:, above] @ local[:, level]
+        turned.setflags(write=False)
         return turned
 
-    def joints(self, turned: Array | None = None) -> Array:
-        """Forward kinematics. Shape: (F, 24, 3) metres, world; `turned` is what `globals` gives, where it is known."""
-        turned = self.globals() if turned is None else turned
-        places = np.empty((len(self), len(JOINTS), 3))
+    @cached_property
+    def _joints(self) -> Array:
+        turned, places = self._globals, np.empty((len(self), len(JOINTS), 3))
         places[:, 0] = self.root
         for level, above in zip(LEVELS, _ABOVE, strict=True):
             bones = self.rest_joints[list(level)] - self.rest_joints[list(above)]
             places[:, level] = places[:, above] + (turned[:, above] @ bones[..., None])[..., 0]
+        places.setflags(write=False)
         return places
 
     def rows(self, start: int, stop: int) -> SkeletonMotion:

@@ -64,13 +64,20 @@ def layer(motion: SkeletonMotion, source: StackSource, settings: Smoothing) -> S
         return motion
     tolerance, seconds = settings.tolerance / 1000, source.seconds
     turned = quaternions.from_matrix(motion.globals())
-    for group, names in GROUPS.items():
-        joints = [joint for joint, name in enumerate(JOINTS) if name.rpartition("_")[2] in names]
-        factor = float(getattr(settings, group))
+    for factor, joints in _joints_by_factor(settings).items():
         turned[:, joints] = smooth(turned[:, joints], seconds, settings, factor, tolerance / BONE)
     root = smooth(motion.root[:, None], seconds, settings, settings.root, tolerance)[:, 0]
     smoothed = motion.changed(root=root, rotations=local_quaternions(quaternions.to_matrix(turned)))
     return motion.blended(smoothed, settings.strength)
+
+
+def _joints_by_factor(settings: Smoothing) -> dict[float, list[int]]:
+    """The joints that have the same factor: what is alike is smoothed at once."""
+    out: dict[float, list[int]] = {}
+    for group, names in GROUPS.items():
+        joints = [joint for joint, name in enumerate(JOINTS) if name.rpartition("_")[2] in names]
+        out.setdefault(float(getattr(settings, group)), []).extend(joints)
+    return out
 
 
 def smooth(values: Array, seconds: Array, settings: Smoothing, factor: float, tolerance: float) -> Array:

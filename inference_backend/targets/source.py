@@ -96,6 +96,6 @@ def _steady(rotations: Array, seconds: Array) -> Array:
 def sole_points(motion: SkeletonMotion, sole_offsets: ArrayLike) -> Array:
     """Left heel, right heel, left toe tip, right toe tip. Shape: (4, 3) → (F, 4, 3) metres, world."""
     turned = motion.globals()
-    places = motion.joints(turned)[:, SOLE_JOINTS]
+    places = motion.joints()[:, SOLE_JOINTS]
     offsets = np.asarray(sole_offsets, np.float64)
     return np.asarray(places + (turned[:, SOLE_JOINTS] @ offsets[..., None])[..., 0])

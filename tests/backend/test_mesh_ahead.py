@@ -1,16 +1,19 @@
-"""Meshes made ahead: all of them, in order, few at a time, and no thread that outlives its context."""
+"""Meshes made ahead: all of them, kept, in order, few at a time, and no thread that outlives its context."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from inference_backend.mesh_ahead import AHEAD, BATCH, MeshesAhead
+from inference_backend.errors import DiskFull
+from inference_backend.mesh_ahead import AHEAD, BATCH, MeshBatch, MeshesAhead
 
 
 class Making:
@@ -31,10 +34,16 @@ class Making:
 class Clip:
     def __init__(self, frames: int) -> None:
         self.seconds = np.arange(frames) / 30
+        self.mesh = SimpleNamespace(pose=torch.arange(frames))
 
 
-def ahead(makers: list[Making], frames: list[int], starts: list[int]) -> MeshesAhead:
-    return MeshesAhead(list(zip(makers, map(Clip, frames), strict=True)), starts)  # type: ignore[arg-type]
+def ahead(
+    makers: list[Making],
+    frames: list[int],
+    starts: list[int],
+    keep: Callable[[int, MeshBatch], None] = lambda *_: None,
+) -> MeshesAhead:
+    return MeshesAhead(list(zip(makers, map(Clip, frames), strict=True)), starts, keep)  # type: ignore[arg-type]
 
 
 def threads() -> int:
@@ -45,6 +54,35 @@ def test_everyones_frames_in_order() -> None:
     with ahead([Making(0), Making(1), Making(2)], [BATCH * 2 + 5, BATCH, 3], [BATCH, BATCH, 0]) as meshes:
         rows = [[int(row) for batch in meshes.of(person) for row in batch.joints] for person in range(3)]
     assert rows == [list(range(BATCH, BATCH * 2 + 5)), [], [2000, 2001, 2002]]
+    assert threads() == 0
+
+
+def test_everything_is_kept_before_it_is_handed_out() -> None:
+    kept: list[tuple[int, int, int]] = []
+
+    def keep(person: int, batch: MeshBatch) -> None:
+        assert threading.current_thread().name == "meshes"
+        assert batch.pose.tolist() == list(range(batch.start, batch.stop))
+        time.sleep(0.01)
+        kept.append((person, batch.start, batch.stop))
+
+    with ahead([Making(0), Making(1)], [BATCH * 2 + 5, 3], [BATCH, 0], keep) as meshes:
+        for person in range(2):
+            for batch in meshes.of(person):
+                assert (person, batch.start, batch.stop) in kept
+    assert kept == [(0, BATCH, BATCH * 2), (0, BATCH * 2, BATCH * 2 + 5), (1, 0, 3)]
+
+
+def test_what_keeping_raises_is_raised_where_it_is_taken() -> None:
+    def full(person: int, batch: MeshBatch) -> None:
+        if batch.start:
+            raise DiskFull("no space", hint="Free some.")
+
+    with ahead([Making(0)], [BATCH * 3], [0], full) as meshes:
+        taken = meshes.of(0)
+        assert next(taken).start == 0
+        with pytest.raises(DiskFull):
+            next(taken)
     assert threads() == 0
 
 

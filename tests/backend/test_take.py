@@ -6,14 +6,17 @@ process that the tests kill.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -334,6 +337,71 @@ def test_killed_while_rows_are_made_again(folder: Path, monkeypatch: pytest.Monk
     assert states == {"old", "new", "not made"}
     for name, value in new.items():
         np.testing.assert_array_equal(open_take(folder).person(0).array(name)[1:4], value)
+
+
+SIDE_BY_SIDE = ("mesh", "target")
+
+
+def work_side_by_side(folder: Path, batch: int = 1) -> None:
+    """As `work` with these stages and one person, but a thread for each stage, and warnings meanwhile."""
+    with begin(folder) as writer:
+        if not writer.info.people:
+            writer.set_people([PersonInfo(0, (0, 0, 9, 9), 10, 10 + F - 1, 1.7, F)])
+
+        def write(stage: str) -> None:
+            for start in range(writer.info.people[0].done.get(stage, 0), F, batch):
+                stop = min(F, start + batch)
+                writer.write_rows(0, stage, start, rows_of(stage, 0, start, stop), finish=stop == F)
+
+        with ThreadPoolExecutor() as pool:
+            begun = [pool.submit(write, stage) for stage in SIDE_BY_SIDE]
+            for spec in WHOLE:
+                if spec.stage in SIDE_BY_SIDE and spec.scope == "person":
+                    writer.write_array(spec.name, whole(spec.name), 0)
+                elif spec.scope == "take":
+                    writer.write_array(spec.name, whole(spec.name))
+            writer.warn("the camera moves")
+        for job in begun:
+            job.result()
+        for stage in SIDE_BY_SIDE:
+            writer.finish(0, stage)
+
+
+def test_two_threads_write_two_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work(tmp_path / "one.take", 1, SIDE_BY_SIDE, 1)
+    wanted = content(tmp_path / "one.take")
+    rename = disk._replace
+
+    def slow(source: Path, target: Path) -> None:  # so that each has much time to get between another's steps
+        time.sleep(0.002)
+        rename(source, target)
+
+    monkeypatch.setattr(disk, "_replace", slow)
+    for k in range(10):
+        work_side_by_side(tmp_path / f"{k}.take")
+        assert content(tmp_path / f"{k}.take") == wanted
+
+
+def test_killed_while_two_threads_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work(tmp_path / "one.take", 1, SIDE_BY_SIDE, 2)
+    wanted = content(tmp_path / "one.take")
+    axe = Axe(monkeypatch, Killed())
+    monkeypatch.setattr(axe, "strikes", lambda: axe.__class__.strikes(axe) or axe.left < 0)  # a death ends all threads
+    axe.left = 1 << 30
+    work_side_by_side(tmp_path / "two.take", 2)
+    steps = (1 << 30) - axe.left
+    assert steps > 50
+    for step in range(1, steps + 1):
+        folder = tmp_path / f"{step}.take"
+        axe.left = step
+        # On another way through the steps it may have fewer of them.
+        with contextlib.suppress(Killed):
+            work_side_by_side(folder, 2)
+        axe.left = 1 << 30
+        if (folder / "take.json").exists():
+            check_finished_rows(folder)
+        work_side_by_side(folder, 2)
+        assert content(folder) == wanted, f"killed at step {step}"
 
 
 @pytest.mark.parametrize("again", [begin, TakeWriter.open])
@@ -736,6 +804,17 @@ def test_damaged_arrays(written: Path) -> None:
     path.unlink()
     with pytest.raises(TakeCorrupt, match=r"pose\.npy: file: found No such file"):
         open_take(written)
+
+
+def test_opening_a_take_parses_no_python(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes are opened in threads, and Python 3.11's parser may fail where two of them use it."""
+
+    def parse(*_: object, **__: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr("ast.parse", parse)
+    take = open_take(written)
+    assert take.person(1).array("pose").shape == truth("pose", 1, 0, F).shape
 
 
 def test_random_damage_is_refused_by_name_or_harmless(written: Path) -> None:
