@@ -10,17 +10,27 @@ there, runs beside the suites of tools/test_blender.py, whose lines come first; 
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import blender_env
 import test_blender
+
+NEEDED: Final = 4
+"""GB that the tests write, and the Blenders that they may have to set up."""
 
 
 def main() -> int:
     """1 where something failed."""
     arguments = sys.argv[1:]
+    for folder in (test_blender.ROOT, Path(tempfile.gettempdir())):
+        free = shutil.disk_usage(folder).free / 1e9
+        if free < NEEDED:
+            print(f"{folder}: {free:.1f} GB are free and the tests need {NEEDED}: make room, then run them again")
+            return 1
     here = test_blender.arguments_for(arguments, _needs_no_blender, [])
     if here is None:
         return test_blender.main(arguments)

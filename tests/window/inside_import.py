@@ -75,6 +75,7 @@ def half_way() -> drive.Steps:
     """Wait until a part of it is made."""
     before = data()["objects"]
     yield from drive.wait(lambda: idle() or data()["objects"] > before + 2, 60, "the middle of the import")
+    quiet()
     assert not idle(), "it was too fast to be in its middle"
 
 
