@@ -130,9 +130,15 @@ def made_again(handle: Handle, client: Client) -> Generator[Any, Any, set[tuple[
     return {(index, row) for row in rows}
 
 
-def people_of(take: Path) -> list[bpy.types.Collection]:
-    """The people of the open file who are of a take. Raises TakeNotFound where there is none at that place."""
-    return next((people for folder, people in _takes().items() if same_place(folder, take)), [])
+def require_people(blend: Path, take: Path) -> list[bpy.types.Collection]:
+    """The people of the open file, `blend`, who are of a take. Raises SceneChanged where nobody is."""
+    people: list[bpy.types.Collection] = next(
+        (people for folder, people in _takes().items() if same_place(folder, take)), []
+    )
+    if not people:
+        hint = "Import the take there, or run the batch into another folder."
+        raise SceneChanged(f"{blend} shows nobody of {take.name}", hint=hint, path=str(blend))
+    return people
 
 
 def _takes() -> dict[Path, list[bpy.types.Collection]]:

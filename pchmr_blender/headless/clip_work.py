@@ -3,6 +3,7 @@
 
 1  reconstruct        the backend, into the take                  → NAME.take
 2  import             into an empty .blend, nothing edited        → NAME.blend
+   or open            the .blend that an earlier run has made, with what was edited in it since
 3  preview            the body over the footage                   → NAME.preview.mp4
 4  export             for other programs                          → NAME.usd, NAME.fbx …
 
@@ -23,13 +24,13 @@ from ...inference_backend.take_info import JSON_NAME
 from ..activities import Work
 from ..backend.client import Client
 from ..core.takes import TakeView, open_view
-from ..edit_script import made_again
+from ..edit_script import made_again, require_people
 from ..operators.reconstruct import stand_in
 from ..scene.handles import handle_of, part_of
 from ..scene.import_take import ImportOptions, import_take
 from ..scene.mesh_cache import cache_files
 from .arguments import Batch
-from .blend_file import look_through_camera, new_file, save
+from .blend_file import look_through_camera, new_file, opened_file, save
 from .clip_job import ClipJob, ClipMade, Show
 from .outputs import kinds, made_files, make_outputs
 from .stamps import BLEND, CACHES, Ledger, digest, settings_key
@@ -55,13 +56,14 @@ def clip_work(client: Client, job: ClipJob, batch: Batch, show: Show) -> Work:
     result = yield client.call("reconstruct", _params(job, batch))
     view = open_view(Path(result["take"]))
     ledger.solved(digest(view.folder / JSON_NAME))
+    blend, there = job.file("blend"), ledger.has(BLEND)
     yield from stand_in(client, view.folder)
-    yield "Importing"
-    with new_file(job.hidden("blend")):
-        people = _import(view, batch, show)
+    yield f"Opening {blend.name}" if there else "Importing"
+    with opened_file(blend) if there else new_file(job.hidden("blend")):
+        people = require_people(blend, job.take) if there else _import(view, batch, show)
         notes = [*view.info.warnings, *(person.pchmr.problem for person in people)]
-        if not ledger.has(BLEND):  # else it may be edited, and the take's rows are what it says
-            notes += yield from _unedited(client, people)
+        notes += yield from _as_the_blend_says(client, people, blend)
+        if not there:
             _save(job, batch, people, ledger)
         notes.append((yield from make_outputs(client, job, batch, people, view, ledger, show)))
     return ClipMade(made_files(ledger, batch), tuple(dict.fromkeys(filter(None, notes))))
@@ -102,8 +104,8 @@ def _import(view: TakeView, batch: Batch, show: Show) -> list[bpy.types.Collecti
     return import_take(view.folder, options, bpy.context.scene, show)
 
 
-def _unedited(client: Client, people: Sequence[bpy.types.Collection]) -> Work:
-    """Make what another .blend, or the command line, has edited in the take what this .blend says: nothing is.
+def _as_the_blend_says(client: Client, people: Sequence[bpy.types.Collection], blend: Path) -> Work:
+    """Make rows that another .blend, or the command line, has edited what this .blend says: a new one has no edits.
 
     Edits are a .blend's; the other one makes its own again when it is opened. Returns what a person should know of it.
     """
@@ -113,7 +115,7 @@ def _unedited(client: Client, people: Sequence[bpy.types.Collection]) -> Work:
         if again:
             frames = "1 frame" if len(again) == 1 else f"{len(again)} frames"
             why = "had edits of another file, or an older clean-up"
-            notes.append(f"{person.name}: {frames} of the take {why}, and were made again without.")
+            notes.append(f"{person.name}: {frames} of the take {why}, and were made again as {blend.name} has them.")
     return notes
 
 

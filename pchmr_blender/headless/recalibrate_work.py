@@ -14,12 +14,11 @@ there, no row to make again, and saves nothing.
 
 from __future__ import annotations
 
-from ...inference_backend.errors import SceneChanged
 from ..activities import Work
 from ..backend.client import Client
 from ..core.edit_list import EditList
 from ..core.takes import open_view
-from ..edit_script import applying, people_of
+from ..edit_script import applying, require_people
 from ..scene.handles import part_of
 from ..scene.mesh_cache import cache_files
 from ..scene.take_paths import open_person
@@ -44,10 +43,7 @@ def recalibrate_work(client: Client, job: ClipJob, batch: Batch, edits: EditList
     open_view(job.take)
     yield f"Opening {blend.name}"
     with opened_file(blend):
-        people = people_of(job.take)
-        if not people:
-            hint = "Import the take there, or run the same command without --recalibrate into another folder."
-            raise SceneChanged(f"{blend} shows nobody of {job.take.name}", hint=hint, path=str(blend))
+        people = require_people(blend, job.take)
         applied = yield from applying(people, edits.of_clip(job.names), edits.cleanup, client)
         if applied.changed:
             yield f"Saving {blend.name}"

@@ -14,6 +14,7 @@ import pytest
 
 from inference_backend.edit_jobs import wanted
 from inference_backend.errors import KINDS
+from inference_backend.recalibrate import Wanted
 from inference_backend.recalibrate import recalibrate as recalibrate_take
 from inference_backend.skeletons import JOINTS
 from inference_backend.take import open_take
@@ -225,3 +226,22 @@ def test_a_take_that_another_file_has_edited_is_imported_without_its_edits(farm:
     told = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
     found = json.loads(next(line for line in told.stdout.splitlines() if line.startswith("{")))
     assert (found["stale"], found["off"] < 1e-5) == ([], True), told.stderr
+
+
+def test_an_export_that_comes_later_shows_the_blend(farm: Farm) -> None:
+    """Its edits, though another file has taken them out of the take meanwhile; and the .blend is not saved for it."""
+    blend = reconstructed(farm)
+    assert recalibrate(farm, [UP])[0] == 0
+    saved, edited, take = blend.read_bytes(), target(farm), farm.out / "good.take"
+    layers = read_layers(layers_of(take, open_take(take).info, 0) or Layers.off().values())
+    recalibrate_take(take, 0, Wanted.unedited(layers))
+    assert changed(edited, target(farm), "vertices") == list(range(8, 15))
+
+    code, told = farm.run(farm.folder / "clips" / "good.avi", "--form", "pc2", "--export", "bvh")
+    assert (code, farm.report()[0]["status"]) == (0, "done"), told
+    (note,) = farm.report()[0]["notes"]
+    assert "7 frames of the take had edits of another file" in note
+    for name in edited:
+        assert changed(edited, target(farm), name) == []
+    assert blend.read_bytes() == saved
+    assert "good.bvh" in farm.made()
