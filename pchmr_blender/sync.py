@@ -58,7 +58,8 @@ class Behind:
 def after_change(*_: Any) -> None:
     """Handler of `undo_post`, `redo_post`, `load_post` and `save_post`: look soon.
 
-    Without a window there are no timers: whoever drives Blender there calls `agree`.
+    Without a window there are no timers: operators that bring takes in call `agree` there, and so does a script that
+    loads a file.
     """
     if bpy.app.background or replacing():
         return
@@ -85,6 +86,12 @@ def agree() -> None:
     if people:
         begin(people)
         session.current.wait()
+
+
+def agree_without_window() -> None:
+    """What an operator that has brought a take in does last, where no timer will look. Raises as `agree`."""
+    if bpy.app.background:
+        agree()
 
 
 def begin(people: list[Behind]) -> None:

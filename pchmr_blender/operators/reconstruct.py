@@ -47,10 +47,12 @@ class PCHMR_OT_reconstruct_clip(Reporting, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.pchmr
         request = request_of(settings, overwrite=self.overwrite)
-        return begin_job(
+        begin_job(
             f"Reconstructing {request.clip.name}",
             reconstruction(request, import_options(settings), context.scene.session_uid),
         )
+        sync.agree_without_window()
+        return {"FINISHED"}
 
 
 class PCHMR_OT_cancel(bpy.types.Operator):

@@ -10,6 +10,7 @@ from bpy.props import FloatProperty, StringProperty
 
 from ...inference_backend.errors import SceneChanged
 from ...inference_backend.take_info import read_info
+from .. import sync
 from ..activities import Job, Work
 from ..backend.client import Client
 from ..core.relocate import TakeAddress, find_take
@@ -66,7 +67,9 @@ class PCHMR_OT_import_take(Reporting, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         folder, scene = absolute(self.directory), context.scene
         work = bring_in(folder, import_options(scene.pchmr), scene.session_uid, "Import Take")
-        return begin(Job(f"Importing {folder.name}", work))
+        begin(Job(f"Importing {folder.name}", work))
+        sync.agree_without_window()
+        return {"FINISHED"}
 
 
 class PCHMR_OT_select_person(Reporting, bpy.types.Operator):

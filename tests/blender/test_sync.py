@@ -97,13 +97,33 @@ def test_occasions_are_gathered_and_answered_once(
     assert timers.waiting == []
 
 
-def test_a_take_that_another_blend_has_edited_is_looked_at_when_it_is_imported(
-    tmp_path: Path, timers: Timers, begun: list[sync.Behind]
-) -> None:
-    take = make_take(tmp_path / "b.take", frames=20)
+def take_of_another(folder: Path) -> Path:
+    """A take of which another .blend has edited three rows."""
+    take = make_take(folder / "b.take", frames=20)
     rows = np.load(take / "person_0" / "target_hash.npy")
     rows[4:7] += 1
     np.save(take / "person_0" / "target_hash.npy", rows)
+    return take
+
+
+def test_a_script_that_imports_a_take_of_another_blend_gets_this_one_s(
+    tmp_path: Path, begun: list[sync.Behind]
+) -> None:
+    """Without a window there is no timer: the rows are made again before the operator returns."""
+    bpy.ops.pchmr.import_take(directory=str(take_of_another(tmp_path)))
+    assert [one.rows for one in begun] == [3]
+
+
+def test_a_script_without_a_backend_is_told_that_it_shows_another_blend_s_edits(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="3 frames of b are not what the edits say"):
+        bpy.ops.pchmr.import_take(directory=str(take_of_another(tmp_path)))
+    assert len(list(sync.behind())) == 1  # imported all the same
+
+
+def test_a_take_that_another_blend_has_edited_is_looked_at_when_it_is_imported(
+    tmp_path: Path, timers: Timers, begun: list[sync.Behind]
+) -> None:
+    take = take_of_another(tmp_path)
     bpy.ops.pchmr.import_take(directory=str(take))
     assert timers.waiting == [sync._look]
     assert sync._look() is None
