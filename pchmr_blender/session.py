@@ -93,6 +93,14 @@ class Session:
         redraw()
         return self.problem
 
+    def withdraw(self, problem: Problem) -> bool:
+        """Forget a problem that is none any more; whether it still stood in the panel."""
+        if self.problem is not problem:
+            return False
+        self.problem = None
+        redraw()
+        return True
+
     def dismiss(self) -> None:
         """Forget what was told."""
         self.problem, self.notice = None, ""

@@ -32,6 +32,10 @@ _PIVOT: Final = np.radians(20.0)
 """The toes follow a foot that turns on its ball beyond this."""
 _STRETCH: Final = 0.998
 """Of its length that a leg may be straightened to by a lock, if it was not straighter before."""
+_KNEE: Final = 0.07
+"""Metres by which a knee comes nearer to the line from hip to ankle, at most: what straightens a leg by millimetres
+moves its knee by centimetres, off its picture."""
+_TINY: Final = 1e-9
 _UP: Final = np.array([0.0, 0.0, 1.0])
 
 
@@ -143,5 +147,9 @@ def _toes_up(ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: F
 def _reach(joints: Array) -> Array:
     """How far legs may reach from hip to ankle. Shape: (F, 24, 3) → (F, 2) metres."""
     hips, knees, ankles = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
-    leg = (length(knees - hips) + length(ankles - knees))[..., 0]
-    return np.asarray(np.maximum(_STRETCH * leg, np.minimum(length(ankles - hips)[..., 0], leg)))
+    upper, lower, now = (length(bone)[..., 0] for bone in (knees - hips, ankles - knees, ankles - hips))
+    leg = upper + lower
+    along = (upper**2 - lower**2 + now**2) / (2 * np.maximum(now, _TINY))
+    aside = np.maximum(np.sqrt(np.maximum(upper**2 - along**2, 0.0)) - _KNEE, 0.0)
+    bent = np.sqrt(np.maximum(upper**2 - aside**2, 0.0)) + np.sqrt(np.maximum(lower**2 - aside**2, 0.0))
+    return np.asarray(np.maximum(np.minimum(_STRETCH * leg, bent), np.minimum(now, leg)))

@@ -55,8 +55,13 @@ class EditRows:
         changed = np.zeros(len(self), bool)
         for field in fields(self):
             values, rest = getattr(self, field.name), getattr(none, field.name)
-            changed |= (np.abs(values - rest) > 1e-6).reshape(len(self), -1).any(1)
+            changed |= differing(values, rest).reshape(len(self), -1).any(1)
         return changed
+
+
+def differing(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers of edits are others; what is none differs from all that are. Shape: as they are."""
+    return np.asarray(~np.isclose(some, others, rtol=0.0, atol=1e-6, equal_nan=True))
 
 
 class EditAxes:

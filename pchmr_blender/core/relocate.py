@@ -75,6 +75,7 @@ def find_take(address: TakeAddress, blend_folder: Path | None) -> Path:
         TakeNotFound: none of them holds it.
         TakeMismatch: one of them holds a take of the same footage that was solved with other settings.
         TakeVersion: one of them holds a take of another version of the format.
+        TakeCorrupt: one of them holds a take that is damaged.
     """
     tried: dict[Path, BackendError | None] = {}
     for folder in _distinct(_take_places(address, blend_folder)):
@@ -82,7 +83,12 @@ def find_take(address: TakeAddress, blend_folder: Path | None) -> Path:
         if tried[folder] is None:
             return folder
     # A take that is there and cannot be used says more than one that is gone.
-    telling = [error for error in tried.values() if isinstance(error, (TakeMismatch, TakeVersion))]
+    telling = [
+        error
+        for folder, error in tried.items()
+        if isinstance(error, (TakeMismatch, TakeVersion))
+        or (isinstance(error, TakeCorrupt) and (folder / JSON_NAME).is_file())
+    ]
     if telling:
         raise telling[0]
     raise TakeNotFound(

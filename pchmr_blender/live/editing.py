@@ -23,16 +23,17 @@ from .. import session
 from ..backend.process import Launch
 from ..core.edit_rows import EditRows
 from ..core.skeleton import BONE_NAMES
-from ..scene import edit_state, edits
+from ..scene import edits
 from ..scene.handles import Handle, handle_of, part_of, resolve
 from ..scene.live_controls import Held, LiveControls, axes_of, follows_curves
-from ..scene.preview_body import find_preview, show_vertices
+from ..scene.preview_body import find_preview, hide_preview, show_vertices
 from ..scene.take_paths import open_person
 from .asking import Asking
 from .calibrated import is_calibrated
 from .one_step import one_step, transforming
-from .request import Answer, How, MeshFile, Question, Wish, changed_joints, same_wishes
-from .wishes import wishes_of
+from .request import Answer, MeshFile, Wish, changed_joints, same_wishes
+from .telling import Telling
+from .wishes import question_of, wishes_of
 
 WAIT: Final = 0.03
 """Seconds that an update waits for the backend's answer, which comes after 5 where nothing else wants the cores; what
@@ -59,6 +60,7 @@ class Editing:
         self.reopen()
         self._file = MeshFile(self._view.vertex_count)
         self._asking = Asking(lambda: session.current.client(launch), self._file)
+        self._telling = Telling()
         self._rest: Held | None = None  # what the controls hold when none is dragged
         self._still: NDArray[np.float32] | None = None  # the mesh of that, as soon as it is known
         self._dragging = False
@@ -95,11 +97,14 @@ class Editing:
             self.row = edits.row_near(person, bpy.context.scene.frame_current_final)
         except BadArgument:
             self.row = None
+        hide_preview(self.handle, self.row is None)
+        if self.row is None:
             return
         held = self._rest.edits(self._axes)
         if is_calibrated(person, self._view, self.row, held):
             self._asking.forget()
             self._show(self._view.vertices(self.row, self.row + 1)[0])
+            self._telling.mended(by_backend=False)
         else:
             self._ask(person, held, (), controls)
 
@@ -162,6 +167,7 @@ class Editing:
             controls.hold(self._axes, before, range(len(BONE_NAMES)))
             self._put_back()
             return
+        self._asking.forgive()  # should it have died meanwhile: what was dragged is to be seen
         made = self._final(person, before, wishes, controls)
         try:
             with one_step(STEP):
@@ -214,19 +220,21 @@ class Editing:
     ) -> None:
         assert self.row is not None
         self._asked = wishes
-        own = person.pchmr_edit
-        how = How(own.mode.lower(), own.children, own.mirror, controls.pinned())
-        layers = edit_state.layers_of(person)
-        self._asking.ask(Question(self._folder, person.pchmr.person, self.row, layers, before, wishes, how))
+        try:
+            self._asking.ask(question_of(person, self._folder, self.row, before, wishes, controls))
+        except BadArgument as error:
+            self._telling.tell(error)
+            self._asking.forget()
 
     def _receive(self) -> BackendError | None:
         """Show the newest answer, tell of an error; the error."""
         answer, error = self._asking.take_answer(), self._asking.take_error()
         if error is not None:
-            session.current.tell(error)
+            self._telling.tell(error)
         if answer is not None and answer.question.row == self.row:
             self.answer = answer
             self._show(answer.vertices)
+            self._telling.mended(by_backend=True)
             if self._dragging:
                 self._take_along(answer)
         return error

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.edit_rows import COUNT, EditRows
+from ..core.edit_rows import COUNT, EditRows, differing
 
 METHOD: Final = "preview"
 """The backend's."""
@@ -102,7 +102,7 @@ def changed_joints(before: EditRows, after: EditRows) -> list[int]:
     """The joints whose edits differ between two rows."""
     differ = np.zeros(COUNT, bool)
     for one in fields(EditRows):
-        off = np.abs(getattr(after, one.name)[0] - getattr(before, one.name)[0]) > 1e-6
+        off = differing(getattr(after, one.name)[0], getattr(before, one.name)[0])
         differ |= off.reshape(COUNT, -1).any(1)
     return [int(joint) for joint in np.flatnonzero(differ)]
 

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import bpy
 import numpy as np
 
-from ..core.edit_rows import EditAxes
+from ..core.edit_rows import EditAxes, EditRows
+from ..scene.edit_checks import require_sane
+from ..scene.edit_state import layers_of
 from ..scene.live_controls import Held, LiveControls
-from .request import Wish
+from .request import How, Question, Wish
 
 
 def wishes_of(controls: LiveControls, held: Held, rest: Held, axes: EditAxes) -> tuple[Wish, ...]:
@@ -22,3 +27,21 @@ def wishes_of(controls: LiveControls, held: Held, rest: Held, axes: EditAxes) ->
         )
         for joint in np.flatnonzero(controls.selected() & (moved | turned))
     )
+
+
+def question_of(
+    person: bpy.types.Collection,
+    take: Path,
+    row: int,
+    before: EditRows,
+    wishes: tuple[Wish, ...],
+    controls: LiveControls,
+) -> Question:
+    """What to ask the backend at the scene's frame, a row of the take.
+
+    Raises BadArgument, with bone and frame, where no pose is what the controls held before.
+    """
+    require_sane(before, np.array([bpy.context.scene.frame_current_final]))
+    own = person.pchmr_edit
+    how = How(own.mode.lower(), own.children, own.mirror, controls.pinned())
+    return Question(take, person.pchmr.person, row, layers_of(person), before, wishes, how)

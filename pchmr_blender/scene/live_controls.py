@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.edit_rows import EditAxes, EditRows
+from ..core.edit_rows import EditAxes, EditRows, differing
 from ..core.skeleton import BONE_NAMES
 from . import versions
 from .control_curves import LOCATION, ROTATION, ControlCurves
@@ -36,16 +36,16 @@ class Held:
 
     def moved(self, before: Held) -> NDArray[np.bool_]:
         """(24,) which controls have another location."""
-        return np.asarray((np.abs(self.locations - before.locations) > _NEAR).any(1))
+        return differing(self.locations, before.locations).any(1)
 
     def turned(self, before: Held) -> NDArray[np.bool_]:
         """(24,) which controls have another rotation."""
-        return np.asarray((np.abs(self.turns - before.turns) > _NEAR).any(1))
+        return differing(self.turns, before.turns).any(1)
 
     def changed(self, before: Held) -> bool:
         """Whether anything is other than it was."""
-        rest = np.abs(self.stretch - before.stretch).max(), np.abs(self.strength - before.strength).max()
-        return bool(self.moved(before).any() or self.turned(before).any() or max(rest) > _NEAR)
+        rest = differing(self.stretch, before.stretch) | differing(self.strength, before.strength)
+        return bool(self.moved(before).any() or self.turned(before).any() or rest.any())
 
     def edits(self, axes: EditAxes) -> EditRows:
         """As one row of edits."""

@@ -112,6 +112,13 @@ def show_vertices(preview: bpy.types.Object, vertices: NDArray[np.float32]) -> N
     mesh.update()
 
 
+def hide_preview(handle: Handle, hidden: bool) -> None:
+    """Whether it is not shown, as there is nothing to show: outside of the take."""
+    preview = find_preview(handle)
+    if preview is not None and preview.hide_viewport != hidden:
+        preview.hide_viewport = hidden
+
+
 def _hidden() -> list[bpy.types.Object]:
     return [item for item in bpy.data.objects if _WAS_HIDDEN in item]
 

@@ -6,7 +6,7 @@ hears no cancel; `dies` ends the process; a kind's name fails with that kind. Th
 another protocol.
 
 `preview` drags as the real one does; for a mesh, vertex i stands on the target pose's joint i % 24. With the argument
-`fragile` a drag ends the process.
+`fragile` a drag ends the process, with `stumbling` the first drag of a take does.
 
 `recalibrate` and `effects` are `mini_backend`'s; a take that is called `dies` ends the process.
 """
@@ -76,7 +76,10 @@ def preview(params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     from inference_backend.targets.motion import SkeletonMotion
 
     drags = params.get("drags", ())
-    if drags and "fragile" in sys.argv:
+    stumbled = Path(params["take"]).with_suffix(".stumbled")
+    stumbles = "stumbling" in sys.argv and not stumbled.exists()
+    if drags and ("fragile" in sys.argv or stumbles):
+        stumbled.touch()
         print("the stub breaks", file=sys.stderr, flush=True)
         os._exit(9)
     take, row = open_take(Path(params["take"])), params["row"]

@@ -13,6 +13,7 @@ import pytest
 
 from pchmr.inference_backend.skeletons import JOINTS
 from pchmr.pchmr_blender import session
+from pchmr.pchmr_blender.backend import client
 from pchmr.pchmr_blender.core.edit_rows import EditRows
 from pchmr.pchmr_blender.core.form_costs import Form
 from pchmr.pchmr_blender.core.skeleton import BONE_NAMES
@@ -361,7 +362,10 @@ def test_a_control_of_euler_angles_is_named(edited: bpy.types.Collection, mouse:
     assert mode.current() is not None
 
 
-def test_a_backend_that_dies_loses_nothing(person: bpy.types.Collection, mouse: Mouse, tmp_path: Path) -> None:
+def test_a_backend_that_dies_loses_nothing(
+    person: bpy.types.Collection, mouse: Mouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)  # with each drag, here: it is started again at once all the same
     with stub_backend(tmp_path, "fragile"):
         enter(person)
         settle(lambda: not current().waiting)
@@ -380,6 +384,51 @@ def test_a_backend_that_dies_loses_nothing(person: bpy.types.Collection, mouse: 
         settle(lambda: not current().waiting)
         assert np.abs(shown() - taken(person, 3)).max() > 0.01
         mode.leave()
+
+
+def test_a_backend_that_dies_once_follows_again_when_the_mouse_is_let_go(
+    person: bpy.types.Collection, mouse: Mouse, tmp_path: Path
+) -> None:
+    with stub_backend(tmp_path, "stumbling"):
+        enter(person)
+        settle(lambda: not current().waiting)
+        mouse.drag(person, "wrist.L", (0.0, -0.1, 0.0))
+        assert session.current.problem is not None
+        assert session.current.problem.kind == "BackendDied"
+        mouse.drag(person, "wrist.L", (0.0, -0.12, 0.0))  # not started again under the artist's hand
+        assert session.current.problem is not None
+        mouse.release()
+        settle(lambda: not current().waiting)
+        assert session.current.problem is None
+        assert "Nothing is lost" in session.current.notice
+        assert edits.sample(person, [3]).offset[0, ELBOW].any()  # what the drag leads to, by the backend
+        assert np.abs(shown() - taken(person, 3)).max() > 0.01
+        mode.leave()
+
+
+def test_what_nobody_can_mean_is_named_by_bone_and_frame_until_it_is_undone(
+    edited: bpy.types.Collection, mouse: Mouse
+) -> None:
+    for wrong, words in ((float("nan"), "is no number"), (100.0, "ankle.R is moved by")):
+        control(edited, "ankle.R").location.y = wrong
+        bpy.context.view_layer.update()
+        settle(lambda: not current().waiting)
+        problem = session.current.problem
+        assert problem is not None
+        assert words in problem.message
+        assert f"at frame {START + 3}" in problem.message
+        control(edited, "ankle.R").location.y = 0.0
+        bpy.context.view_layer.update()
+        settle(lambda: not current().waiting)
+        assert session.current.problem is None
+    assert keys(edited) == []
+
+
+def test_outside_of_the_take_there_is_no_body(edited: bpy.types.Collection) -> None:
+    show(START + 500)
+    assert previews()[0].hide_viewport
+    show(START + 3)
+    assert not previews()[0].hide_viewport
 
 
 def test_files_hold_the_body_and_no_preview(edited: bpy.types.Collection, tmp_path: Path) -> None:

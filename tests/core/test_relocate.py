@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pchmr.inference_backend.errors import ClipNotFound, TakeMismatch, TakeNotFound, TakeVersion
+from pchmr.inference_backend.errors import ClipNotFound, TakeCorrupt, TakeMismatch, TakeNotFound, TakeVersion
 from pchmr.inference_backend.take_info import read_info
 from pchmr.pchmr_blender.core.relocate import (
     TakeAddress,
@@ -109,6 +109,9 @@ def test_other_settings_and_versions_are_told(project):
         find_take(address, project / "scenes")
     path.write_text(json.dumps({**record, "version": 99}))
     with pytest.raises(TakeVersion):
+        find_take(address, project / "scenes")
+    path.write_text(json.dumps(record)[:200])
+    with pytest.raises(TakeCorrupt, match=r"take\.json"):
         find_take(address, project / "scenes")
 
 
