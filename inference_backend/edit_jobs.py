@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BadArgument
 from .job_params import Context, read_params
@@ -148,12 +148,22 @@ def wanted(layers: Mapping[str, Any], edits: Path | None) -> Wanted:
     if edits is None:
         return Wanted.unedited(_layers(layers))
     try:
+        with edits.open("rb") as file:
+            if file.read(16).lstrip(_BLANK)[:1] in (b"[", b"{"):
+                raise BadArgument(f"{edits} is JSON, and this takes an .npz of rows and edits", hint=_JSON)
         with np.load(edits, allow_pickle=False) as file:
             arrays = dict(file)
         rows = np.asarray(arrays.pop("rows"), np.int64).reshape(-1)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise BadArgument(f"{edits}: {error}", hint="Give an .npz of rows and edits.", path=str(edits)) from error
     return Wanted(_layers(layers), rows, edits_from(arrays, len(rows)))
+
+
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_JSON: Final = (
+    "Edits in JSON become keys of a .blend, and rows of its take: "
+    "blender -b --python pchmr_blender/batch.py -- CLIP --out DIR --recalibrate FILE."
+)
 
 
 def _plain(done: Recalibrated | Stacked) -> dict[str, Any]:

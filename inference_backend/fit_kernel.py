@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .fit_cost import ENDS, FAR, MEETS, NEAR, FitCost
-from .footing import FLAT, SINKING, TIPTOE
+from .footing import FLAT, SINKING
 from .standing import SOLES
 
 
@@ -67,10 +67,9 @@ def _on_floor(cost: FitCost, *pose: Any) -> tuple[Any, ...]:
     """What `_off_floor` takes."""
     places, _, _, shift, to_places, _, _, to_shift = pose
     assert cost.footing is not None
-    under = (cost.footing.up, cost.footing.level, cost.footing.clearance, cost.footing.held, cost.footing.over)
-    arrays = [tensor.contiguous().numpy() for tensor in under]
-    weights = np.array([1.0, SINKING, FLAT, TIPTOE], np.float32)
-    weights[:3] *= cost.settings.floor
+    names = ("up", "level", "clearance", "held", "over", "tiptoe")
+    arrays = [getattr(cost.footing, name).contiguous().numpy() for name in names]
+    weights = np.float32(cost.settings.floor) * np.array([1.0, SINKING, FLAT], np.float32)
     return places, shift, to_places, to_shift, cost.place.numpy(), *arrays, np.array(SOLES) + 24, weights
 
 
@@ -193,10 +192,10 @@ def _unrest(
 
 def _off_floor(
     places: Any, shift: Any, to_places: Any, to_shift: Any, place: Any,
-    up: Any, level: Any, clearance: Any, held: Any, over: Any, soles: Any, weights: Any,
+    up: Any, level: Any, clearance: Any, held: Any, over: Any, tiptoe: Any, soles: Any, weights: Any,
 ) -> float:  # fmt: skip
     """Cost of feet off the floor, as `Footing.cost`. Adds its gradient to what begins with `to_`."""
-    floats, sinks, flat, tiptoe = weights
+    floats, sinks, flat = weights
     frames, total = len(places), 0.0
     above, to_above = np.empty(4, np.float32), np.empty(4, np.float32)
     for f in range(frames):
@@ -220,7 +219,7 @@ def _off_floor(
             total += scale * abs(above[lower])
             to_above[lower] += scale * np.sign(above[lower])
             tilt = heel - toe
-            if abs(tilt) < tiptoe:
+            if abs(tilt) < tiptoe[f, side]:
                 scale = flat * min(held[f, side], held[f, side + 2]) / (2 * frames)
                 total += scale * abs(tilt)
                 to_above[side] += scale * np.sign(tilt)

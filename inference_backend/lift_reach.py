@@ -91,7 +91,8 @@ def meeting(solver: Solver, now: Footage, corrected: Corrected, motion: Skeleton
     start = SkeletonMotion(motion.root[rows], motion.rotations[rows], motion.rest_joints)
     seen = landmarks_of(solver, now, start)
     place = now.camera.normalise(corrected.keypoints[rows][..., :2])
-    aside = (place - seen[..., :2] / seen[..., 2:]) * seen[..., 2:] * share[rows][..., None]
+    off = (place - seen[..., :2] / seen[..., 2:]) * seen[..., 2:]
+    aside = share[rows][..., None] * _as_corrected(off, corrected.given[rows], now.seconds[rows])
     by = np.concatenate([aside, np.zeros_like(aside[..., :1])], -1) @ now.world[:3, :3].T
     edits, turned = Edits.none(len(rows)), start.globals()
     for landmark, joint in _MEETING.items():
@@ -99,3 +100,17 @@ def meeting(solver: Solver, now: Footage, corrected: Corrected, motion: Skeleton
     rotations = motion.rotations.copy()
     rotations[rows] = apply_edits(start, edits).motion.rotations
     return motion.changed(rotations=rotations)
+
+
+def _as_corrected(off: Array, given: NDArray[np.bool_], seconds: Array) -> Array:
+    """How far landmarks are off where they were corrected, and between such rows in the middle between them.
+
+    Not how far they are off in every row: there what was detected is as noisy as ever, and an arm that is nearly
+    straight would pop out for a frame to meet it. Shape: (n, 33, 2), (n, 33), (n,) → (n, 33, 2).
+    """
+    out = np.zeros_like(off)
+    for landmark in np.flatnonzero(given.any(0)):
+        at = given[:, landmark]
+        for axis in range(2):
+            out[:, landmark, axis] = np.interp(seconds, seconds[at], off[at, landmark, axis])
+    return out

@@ -22,6 +22,8 @@ from .person_stack import hashes_of
 from .recalibrate import Wanted, check, finished_person, open_stack
 from .skeletons import JOINTS, POINT_JOINTS, POINT_LANDMARKS
 from .take import open_take
+from .take_folder import written_at
+from .take_info import JSON_NAME
 from .targets.edits import Drag, EditedRow, Edits, apply_edits
 from .targets.parameters import Layers
 from .targets.posing import Pose
@@ -171,7 +173,7 @@ _LIVE: dict[tuple[str, int], tuple[Layers, int, LiveEdit]] = {}
 
 def live_edit(folder: Path, person: int, layers: Layers) -> LiveEdit:
     """The person that is being edited; made anew where take, person or layers are others than the last time."""
-    key, stamp = (str(folder), person), (folder / "take.json").stat().st_mtime_ns
+    key, stamp = (str(folder), person), written_at(folder / JSON_NAME)
     known = _LIVE.get(key)
     if known is None or known[:2] != (layers, stamp):
         _LIVE.clear()

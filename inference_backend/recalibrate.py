@@ -22,6 +22,7 @@ from .mesh_ahead import BATCH
 from .person_stack import PersonStack, Sources, hashes_of
 from .progress import Meter, Progress
 from .take import Person, Take, open_take
+from .take_folder import written_at
 from .take_info import layers_of
 from .take_writer import TakeWriter
 from .targets.edits import Edits
@@ -153,7 +154,7 @@ def open_stack(folder: Path, person: int) -> PersonStack:
     """A person's stack; the last few are kept, as long as their take's sources stay as they were."""
     take = open_take(folder)
     one = finished_person(take, person)
-    stamp = take.info.settings_hash, take.info.clip.fingerprint, (one.folder / "pose_fitted.npy").stat().st_mtime_ns
+    stamp = take.info.settings_hash, take.info.clip.fingerprint, written_at(one.folder / "pose_fitted.npy")
     key = str(folder), person
     known = _STACKS.pop(key, None)
     stack = known[1] if known is not None and known[0] == stamp else PersonStack(Sources.of(one))

@@ -134,13 +134,24 @@ def lifted_again(
             reach = reached(was, is_, corrected.share[here])
             change = quaternions.product(quaternions.conjugate(was.rotations), is_.rotations)
             part = quaternions.between(quaternions.IDENTITY, change, np.broadcast_to(reach, change.shape[:2]))
-            rotations[here] = quaternions.product(rotations[here], part)
+            rotations[here] = quaternions.product(rotations[here], _calmed(part))
             root[here] += reach[PELVIS] * (is_.root - was.root)
             doubt[here] = sure[first:last] - sure_was[first:last]
     finally:
         torch.set_num_threads(threads)
     meter.stage("lift", len(spans), len(spans))
     return fitted.changed(root=root, rotations=rotations), doubt
+
+
+def _calmed(change: Array) -> Array:
+    """A change of rotations without what only one frame has, which is the fit's: of an arm that is nearly straight it
+    cannot tell how it turns. Half of each frame is its neighbours' middle. Shape: (n, 24, 4)."""
+    if len(change) < 3:
+        return change
+    middle = quaternions.between(change[:-2], change[2:], np.full(change.shape[1:2], 0.5))
+    out = change.copy()
+    out[1:-1] = quaternions.between(change[1:-1], middle, np.full(change.shape[1:2], 0.5))
+    return out
 
 
 def edits_around(base: SkeletonMotion, wanted: SkeletonMotion, seconds: Array, corrected: Corrected) -> Relifted:

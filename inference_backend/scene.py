@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .fit import Fitted
-from .footing import Footing
+from .footing import Footing, tiptoes
 from .ground import Ground, Stander, find_ground, rest_on_levels, resting_places
 from .levels import REACH
 from .sightings import mean_fps
@@ -104,4 +104,4 @@ def _footing(person: Stander, ground: Ground, on_floor: bool, clearance: Tensor)
     up, level_, held_, over_ = (
         torch.tensor(array, dtype=torch.float32) for array in (ground.world.up_cam, level, held, over)
     )
-    return Footing(up, level_, clearance, held_, over_)
+    return Footing(up, level_, clearance, held_, over_, tiptoes(held_, person.fps))

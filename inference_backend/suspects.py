@@ -1,10 +1,10 @@
 """Suspect scores: how likely each joint of each frame is wrong, and why, so that an artist fixes those and not all.
 
-Eight signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value), and a logistic model of
+Nine signs of a mistake are measured, each is squeezed to 0-1 (one half at a stated value), and a logistic model of
 them says how likely the joint is wrong: more than 120 mm off, or thrown out of its place for some frames. Six of the
-signs are the causes that an artist is told. The others, leaps of the joint and of its detections, tell of mistakes
-whose edges alone are odd; they are told as jerk. The six look at a frame and `suspect_measures.CONTEXT` on either
-side, leaps at little more than a second.
+signs are the causes that an artist is told. Leaps of the joint and of its detections tell of mistakes whose edges
+alone are odd; they are told as jerk. A limb that is lost for a while is told as visibility. The six look at a frame and
+`suspect_measures.CONTEXT` on either side, the others at little more than a second.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .skeletons import BONES, JOINTS
 from .suspect_leaps import LEAST_SEEN, leaps
+from .suspect_losses import lost_limbs
 from .suspect_measures import bone_lengths, jerk, length_change
 
 Float = NDArray[np.floating]
@@ -25,7 +26,7 @@ Float = NDArray[np.floating]
 CAUSES: Final = ("streams_disagree", "reprojection", "bone_length", "jerk", "visibility", "lifter_error")
 """What an artist is told, in the order of the last axis of `SuspectReport.causes`."""
 
-SIGNS: Final = (*CAUSES, "leap", "leap_seen")
+SIGNS: Final = (*CAUSES, "leap", "leap_seen", "limb_lost")
 """The signs of a mistake: what the model weighs, in its order."""
 
 _LEAP_POWER: Final = 4
@@ -52,12 +53,13 @@ class CauseHalves:
     """Clearness of the lifted joint's leap (`suspect_leaps`), or of the fitted one's where that is clearer: the fit
     blurs what a detector's mistake makes of the lifted joints."""
     leap_seen: float = 0.6
-    """Clearness of the leap of the detections in the picture: lifter and fit blur it, and are misled by it."""
+    """Clearness of the leap of the detections in the picture: lifter and fit blur it, and are misled by it. Out of a
+    guess into sight is no leap."""
 
     def __post_init__(self) -> None:
-        for name in SIGNS:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, want a number above 0")
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"{field.name} is {getattr(self, field.name)}, want a number above 0")
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ class SuspectModel:
     """Weight of the leap."""
     leap_seen: float
     """Weight of the detections' leap."""
+    limb_lost: float
+    """Weight of a limb's being lost for a while."""
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """(8,) in the order of `SIGNS`."""
+        """(9,) in the order of `SIGNS`."""
         return np.array([getattr(self, name) for name in SIGNS])
 
 
@@ -99,12 +103,14 @@ MODEL: Final = SuspectModel(
     lifter_error=9.598,
     leap=3.612,
     leap_seen=6.000,
+    limb_lost=0.800,
 )
 """Fitted by `evaluate suspects --fit PREDICTIONS --planted rendered_train.npz`, which prints this table. PREDICTIONS:
 what both streams say of the last 120 clips of rendered_train.npz, which the lifter's training holds back, by `evaluate
 predict --rendered`; the leap: mistakes planted in clips of training subjects. Jerk tells nothing that the lifter's own
-error does not; it stays as what an artist is told. The detections' leap is not fitted: its weight was chosen by what
-`evaluate suspects --detections` found in 30 clips of rendered_test.npz."""
+error does not; it stays as what an artist is told. The detections' leap and the lost limb are not fitted. Their weights
+were chosen by what `evaluate suspects --detections` finds: the former in 30 clips of rendered_test.npz, the latter in
+100 that the command does not take from it."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ def suspects(
 
 
 def sign_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: CauseHalves) -> NDArray[np.float64]:
-    """The features of the model, (F, 24, 8) from 0 to 1 in the order of `SIGNS`. Raises as `suspects`."""
+    """The features of the model, (F, 24, 9) from 0 to 1 in the order of `SIGNS`. Raises as `suspects`."""
     _check(inputs, body_height, fps)
     lifted = (inputs.joints_lifted - inputs.joints_lifted[:, :1]).astype(np.float64)
     hmr = (inputs.joints_hmr - inputs.joints_hmr[:, :1]).astype(np.float64)
@@ -191,7 +197,8 @@ def sign_scores(inputs: SuspectInputs, body_height: float, fps: float, halves: C
     scores["leap_seen"] = np.zeros(clearness.shape)
     if inputs.seen is not None:
         flat = np.concatenate([inputs.seen, np.zeros_like(inputs.seen[..., :1])], -1)
-        scores["leap_seen"] = _steep(leaps(flat, 1.0, fps, LEAST_SEEN), halves.leap_seen)
+        scores["leap_seen"] = _steep(leaps(flat, 1.0, fps, LEAST_SEEN, inputs.visibility), halves.leap_seen)
+    scores["limb_lost"] = lost_limbs(inputs.visibility, fps)
     return np.stack([scores[name] for name in SIGNS], -1)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from .disk import TEMPORARY, writing
 from .errors import OutputNotWritable, TakeMismatch
 from .take_format import ARRAYS
-from .take_info import JSON_NAME, LAYERS_NAME, TakeInfo, settings_hash
+from .take_info import JSON_NAME, LAYERS_NAME, TakeInfo, corrupt, settings_hash
 
 LOCK_NAME: Final = "take.lock"
 
@@ -33,6 +33,17 @@ def refuse_foreign(folder: Path) -> None:
             path=str(folder),
             entries=foreign[:20],
         )
+
+
+def written_at(path: Path) -> int:
+    """When a file of a take was written, in nanoseconds.
+
+    Raises TakeCorrupt where it is not there, as of a take that was moved away while it is worked with.
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise corrupt(path, "file", error.strerror, "a file of a take") from error
 
 
 def gone_on(

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import WeightsMissing
+from ..errors import BadArgument, WeightsMissing
 from .options import DATA, needed, positive, whole
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ def add_to(commands: Commands) -> None:
         training.add_argument("--threads", type=whole(1), default=1, metavar="N", help="default: %(default)s")
         if name == "lifter":
             training.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or mps (default: cpu)")
+            share = "the part of every batch that was rendered (default: %(default)g)"
+            training.add_argument("--rendered-share", type=positive, default=0.5, metavar="SHARE", help=share)
+            training.add_argument(
+                "--learning-rate", type=positive, default=1e-3, help="at first (default: %(default)g)"
+            )
         training.add_argument("--seed", type=int, metavar="N", help="default: the training's own")
         training.set_defaults(run=function)
 
@@ -139,7 +144,16 @@ def _lifter(options: argparse.Namespace) -> int:
     from ..devices import choose_device
     from ..training.lifter import LifterTraining, train
 
-    train(LifterTraining(**_common(options), rendered=_rendered(options), device=choose_device(options.device)))
+    if options.rendered_share > 1:
+        raise BadArgument("--rendered-share is a part of every batch", hint="Give at most 1.")
+    settings = LifterTraining(
+        **_common(options),
+        rendered=_rendered(options),
+        rendered_share=options.rendered_share,
+        learning_rate=options.learning_rate,
+        device=choose_device(options.device),
+    )
+    train(settings)
     _tell(options.out)
     return 0
 

@@ -34,6 +34,8 @@ from .suspect_predictions import RENDERED_FPS, WRONG, Predictions, joint_errors,
 Float = NDArray[np.floating]
 
 _RIDGE: Final = 1e-4
+_RARE: Final = ("leap_seen", "limb_lost")
+"""Signs that are not judged alone: predictions hold no detections that leap, and hardly a limb that is lost."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class SuspectEvaluation:
     score: Discrimination
     """Of the suspect score."""
     signs: dict[str, Discrimination]
-    """Of each of `SIGNS` alone, but for the detections' leap: predictions hold no detections."""
+    """Of each of `SIGNS` alone, but for `_RARE`."""
     listed: float
     """Share of the joints that score at least `SUSPECT_THRESHOLD`."""
     precision: float
@@ -69,7 +71,7 @@ class SuspectEvaluation:
 
 
 def clip_signs(predictions: Predictions, fps: float) -> NDArray[np.float64]:
-    """`suspects.sign_scores` of each clip by itself. Shape: (F, 24, 8)."""
+    """`suspects.sign_scores` of each clip by itself. Shape: (F, 24, 9)."""
     p, out = predictions, np.empty((len(predictions.clip), len(JOINTS), len(SIGNS)))
     for clip in np.unique(p.clip):
         rows = p.clip == clip
@@ -98,7 +100,7 @@ def evaluate(predictions: Predictions, fps: float = RENDERED_FPS, model: Suspect
         wrong=float(wrong.mean()),
         joints=int((wrong.any(0) & ~wrong.all(0)).sum()),
         score=discrimination(score, wrong),
-        signs={name: discrimination(signs[..., c], wrong) for c, name in enumerate(SIGNS) if name != "leap_seen"},
+        signs={name: discrimination(signs[..., c], wrong) for c, name in enumerate(SIGNS) if name not in _RARE},
         listed=float(listed.mean()),
         precision=hits / int(listed.sum()) if listed.any() else math.nan,
         recall=hits / int(wrong.sum()) if wrong.any() else math.nan,
@@ -116,12 +118,13 @@ def discrimination(score: Float, wrong: NDArray[np.bool_]) -> Discrimination:
 def fit(predictions: Predictions, fps: float = RENDERED_FPS, leap: float = MODEL.leap) -> SuspectModel:
     """The logistic model of greatest likelihood with weights ≥ 0, so that its score is the chance of a wrong joint.
 
-    The leap has the weight that is given: predictions hardly ever leap.
+    The leap has the weight that is given: predictions hardly ever leap. A lost limb keeps the shipped model's.
 
     Raises BadArgument where no joint is wrong, or all are.
     """
     signs = clip_signs(predictions, fps)[:, 1:].reshape(-1, len(SIGNS))
     x, known = signs[:, : len(CAUSES)], leap * signs[:, SIGNS.index("leap")]
+    known = known + MODEL.limb_lost * signs[:, SIGNS.index("limb_lost")]
     y = (joint_errors(predictions)[:, 1:] > WRONG).reshape(-1).astype(np.float64)
     if not 0 < y.mean() < 1:
         raise BadArgument(
@@ -137,7 +140,7 @@ def fit(predictions: Predictions, fps: float = RENDERED_FPS, leap: float = MODEL
 
     bounds = [(None, None)] + [(0, None)] * len(CAUSES)
     best = minimize(loss, np.zeros(1 + len(CAUSES)), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10).x
-    return SuspectModel(*(float(value) for value in (*best, leap, MODEL.leap_seen)))
+    return SuspectModel(*(float(value) for value in (*best, leap, MODEL.leap_seen, MODEL.limb_lost)))
 
 
 def refuse_shared_frames(train: Predictions, test: Predictions) -> None:

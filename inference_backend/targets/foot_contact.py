@@ -18,6 +18,7 @@ from .feet import Feet, Legs, flat_rotation, with_legs, yaw_of
 from .floor import SEEN, foot_depth
 from .floor_path import view_cost
 from .footprints import Footprints, footprints
+from .ik import smooth_step
 from .motion import Array, SkeletonMotion
 from .parameters import SIDES, FootContact, Strip
 from .quaternions import between, from_matrix, to_matrix
@@ -32,9 +33,11 @@ _PIVOT: Final = np.radians(20.0)
 """The toes follow a foot that turns on its ball beyond this."""
 _STRETCH: Final = 0.998
 """Of its length that a leg may be straightened to by a lock, if it was not straighter before."""
-_KNEE: Final = 0.07
-"""Metres by which a knee comes nearer to the line from hip to ankle, at most: what straightens a leg by millimetres
-moves its knee by centimetres, off its picture."""
+_KNEE: Final = 0.04
+"""Metres by which a knee may come nearer to the line from hip to ankle: what straightens a leg by millimetres moves its
+knee by centimetres, off its picture."""
+_FAR: Final = 0.05
+"""Metres that a leg lacks then from which on it is straightened all the same: the body would have to go too far."""
 _TINY: Final = 1e-9
 _UP: Final = np.array([0.0, 0.0, 1.0])
 
@@ -65,7 +68,8 @@ def locked(motion: SkeletonMotion, source: StackSource, strips: list[Strip], set
             ankles[:, side], foot[:, side], toes[:, side], prints, feet, side
         )
         firm[:, side] = prints.toe
-    hips, reach = joints[:, HIPS], _reach(joints)
+    hips = joints[:, HIPS]
+    reach = _reach(joints, length(ankles - hips)[..., 0])
     up, foot = lifted(ankles - hips, reach, foot, feet.ball, firm, source.seconds, settings.lift_heel)
     ankles = ankles + up
     loose = np.maximum(ground[:, None] - foot_depth(ankles, foot, toes, feet), 0.0)
@@ -144,12 +148,14 @@ def _toes_up(ankle: Array, foot: Array, toes: Array, prints: Footprints, feet: F
     return out
 
 
-def _reach(joints: Array) -> Array:
-    """How far legs may reach from hip to ankle. Shape: (F, 24, 3) → (F, 2) metres."""
+def _reach(joints: Array, wanted: Array) -> Array:
+    """How far legs reach from hip to ankle, of how far they should. Shape: (F, 24, 3), (F, 2) → (F, 2) metres."""
     hips, knees, ankles = joints[:, HIPS], joints[:, KNEES], joints[:, ANKLES]
     upper, lower, now = (length(bone)[..., 0] for bone in (knees - hips, ankles - knees, ankles - hips))
     leg = upper + lower
+    straight = np.maximum(_STRETCH * leg, np.minimum(now, leg))
     along = (upper**2 - lower**2 + now**2) / (2 * np.maximum(now, _TINY))
     aside = np.maximum(np.sqrt(np.maximum(upper**2 - along**2, 0.0)) - _KNEE, 0.0)
     bent = np.sqrt(np.maximum(upper**2 - aside**2, 0.0)) + np.sqrt(np.maximum(lower**2 - aside**2, 0.0))
-    return np.asarray(np.maximum(np.minimum(_STRETCH * leg, bent), np.minimum(now, leg)))
+    bent = np.minimum(bent, straight)
+    return np.asarray(bent + (straight - bent) * smooth_step((wanted - bent) / _FAR))

@@ -32,6 +32,11 @@ Clip = Sequence[str]
 """What a clip is called: what everything made of it is, its own file, its take."""
 
 _CORRECT: Final = "Correct the file; nothing was changed."
+_ZIP: Final = b"PK"
+_NPZ: Final = (
+    "Say the edits in a .json, as --help has it. An .npz goes into the take alone: "
+    "python -m inference_backend calibrate TAKE --person N --edits FILE."
+)
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,11 @@ class EditList:
 def load_edits(path: Path) -> EditList:
     """Read a file. Raises BadArgument: not there, no JSON, or what `read_edits` raises."""
     try:
+        content = path.read_bytes()
+        if content.startswith(_ZIP):
+            raise BadArgument(f"{path} is an .npz: numbers of rows, from which no keys are made", hint=_NPZ)
         # utf-8-sig: some editors begin a file with a byte order mark.
-        values = json.loads(path.read_bytes().decode("utf-8-sig"))
+        values = json.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise BadArgument(f"{path}: {error.strerror}", hint="Check the path.", path=str(path)) from error
     except (ValueError, RecursionError) as error:

@@ -4,12 +4,13 @@
 While the ball of the skeleton's foot rests, the rig's stays where it is; while only the ankle does, the ankle. Each
 stand is held where the foot is on average, so legs are bent as little as can be, and at the height of the floor; what
 the source's foot itself moves is kept, scaled. Before and after a stand the foot comes from and goes back to its free
-way. Where a leg is too short for its foot, the hips come down, smoothly.
+way. The hips go up and down with feet that stand, or along the floor, too (`hip_path`). Where a leg is too short for
+its foot they come down, smoothly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...inference_backend.skeletons import JOINTS
 from .bone_map import SIDES
+from .hip_path import BLEND, along, smooth_above
 from .leg_ik import reach_for
 from .rest_alignment import Alignment
 from .rig_pose import TargetRig, positions
@@ -28,14 +30,11 @@ from .turns import turned
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-BLEND: Final = 0.2
-"""Seconds that a foot takes from its free way to its stand, and back."""
 _REACH: Final = 0.9995
 """Of a leg's length that a locked foot may be away from the hip: a straight leg has no knee direction."""
 _DEEPEST: Final = 0.06
 """Lengths of the leg that the hips may come down."""
 _LEVEL: Final = np.array([1.0, 1.0, 0.0])
-_UP: Final = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ def lock_feet(
     mover: int,
     *,
     apply: bool,
+    hips_follow: bool,
 ) -> tuple[Array, Array, tuple[FootSlide, ...]]:
     """Hold feet.
 
@@ -91,6 +91,7 @@ def lock_feet(
         shifts: (F, 3) by bone that is moved.
         mover: the one that moves the hips.
         apply: whether to; else it is only measured how feet slide.
+        hips_follow: whether the hips go along the floor with feet that stand.
 
     Returns:
         The turns; how far the hips leave their way, (F, 3) metres; and how still the feet stand.
@@ -99,10 +100,14 @@ def lock_feet(
     legs = [leg for side in SIDES if (leg := _leg(source, rig, to_rest, turns, placed, side)) is not None]
     moved, locked = np.zeros((len(turns), 3)), turns.copy()
     if apply and legs:
-        moved, offsets = _along(*zip(*(_offsets(leg, source.seconds) for leg in legs), strict=True))
+        asked, stands = zip(*(_offsets(leg, source.seconds) for leg in legs), strict=True)
+        chains = [
+            (placed[:, hip], placed[:, knee], placed[:, ankle]) for hip, knee, ankle in (one.bones for one in legs)
+        ]
+        moved, offsets = along(chains, asked, stands, source.seconds, level=hips_follow)
         drops = [_too_far(leg, placed, offset) for leg, offset in zip(legs, offsets, strict=True)]
         lowered = np.zeros_like(moved)
-        lowered[:, 2] = -_smooth_above(np.max(drops, 0), source.seconds)
+        lowered[:, 2] = -smooth_above(np.max(drops, 0), source.seconds)
         for leg, offset in zip(legs, offsets, strict=True):
             _bend(leg, locked, placed, offset, lowered, to_rest)
         moved = moved + lowered
@@ -158,14 +163,6 @@ def _offsets(leg: _Leg, seconds: Array) -> tuple[Array, Array]:
     return blended[:, :3], blended[:, 3]
 
 
-def _along(offsets: Sequence[Array], stands: Sequence[Array]) -> tuple[Array, list[Array]]:
-    """(F, 3) how far the hips go up with the feet that stand; what is left of each foot's offset from there."""
-    weights = np.stack(stands)[..., None]
-    total = weights.sum(0)
-    mean = np.sum(offsets, 0) / np.maximum(total, 1e-9) * _UP
-    return mean * np.minimum(total, 1.0), list(np.stack(offsets) - weights * mean)
-
-
 def _blended(offsets: Array, stands: Flags, seconds: Array) -> Array:
     """Values between the stands: they fade within `BLEND`, and go over into each other where the gap is shorter."""
     offsets, nothing = offsets.copy(), np.zeros(offsets.shape[1])
@@ -197,17 +194,6 @@ def _too_far(leg: _Leg, placed: Array, offsets: Array) -> Array:
     below = np.sqrt(np.maximum((_REACH * length) ** 2 - np.sum(way[:, :2] ** 2, -1), 0.0))
     moved = np.linalg.norm(offsets, axis=-1) > 1e-6
     return np.asarray(np.where(moved, np.clip(-way[:, 2] - below, 0.0, _DEEPEST * length), 0.0))
-
-
-def _smooth_above(values: Array, seconds: Array) -> Array:
-    """A smooth curve that is nowhere below the values."""
-    if len(values) < 2 or not values.any():
-        return values
-    reach = max(1, round(BLEND / float(np.median(np.diff(seconds)))))
-    for gather in (np.max, np.mean):
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
-        values = gather(windows, axis=-1)
-    return values
 
 
 def _bend(leg: _Leg, turns: Array, placed: Array, offsets: Array, lowered: Array, to_rest: Alignment) -> None:

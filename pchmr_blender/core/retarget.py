@@ -59,6 +59,8 @@ class RetargetSettings:
     """Who moves along the floor."""
     foot_lock: bool = True
     """Whether feet that stand still in the source are held still by bending the leg."""
+    hips_follow: bool = False
+    """Whether hips go with locked feet along the floor, off the source's path by centimetres: legs bend less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +94,16 @@ def retarget(source: SourceMotion, rig: TargetRig, settings: RetargetSettings | 
     shifts = _root_shift(rig, path) if by_root else {}
     goal = rig.origin + path + (0.0, 0.0, to_rest.lift)
     shifts[mover] = goal - _hips(rig, positions(rig, turns, shifts))
-    turns, lowered, slides = lock_feet(source, rig, to_rest, turns, shifts, mover, apply=settings.foot_lock)
-    shifts[mover] = shifts[mover] + lowered
+    turns, moved, slides = lock_feet(
+        source, rig, to_rest, turns, shifts, mover, apply=settings.foot_lock, hips_follow=settings.hips_follow
+    )
+    path = (path + moved) * (1.0, 1.0, 0.0)
+    shifts[mover] = shifts[mover] + moved
+    if by_root:
+        root = rig.at("root")
+        shifts[mover], shifts[root] = shifts[mover] - moved * (1.0, 1.0, 0.0), shifts[root] + moved * (1.0, 1.0, 0.0)
     if settings.root is RootMotion.IN_PLACE:
-        shifts[mover] = shifts[mover] - path * (1.0, 1.0, 0.0)
+        shifts[mover] = shifts[mover] - path
     locations = {bone: turned(np.linalg.inv(rig.reach[rig.roles[bone]]), shift) for bone, shift in shifts.items()}
     quaternions = continuous(matrices_to_quaternions(channel_rotations(rig, turns)))
     return Retargeted(quaternions, locations, positions(rig, turns, shifts), to_rest.scale, slides)

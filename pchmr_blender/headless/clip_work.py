@@ -26,9 +26,10 @@ from ..backend.client import Client
 from ..core.takes import TakeView, open_view
 from ..edit_script import made_again, require_people
 from ..operators.reconstruct import stand_in
-from ..scene.handles import handle_of, part_of
+from ..scene.handles import find_part, handle_of, part_of
 from ..scene.import_take import ImportOptions, import_take
-from ..scene.mesh_cache import cache_files
+from ..scene.mesh_cache import cache_files, restore_caches
+from ..scene.take_paths import open_person
 from .arguments import Batch
 from .blend_file import look_through_camera, new_file, opened_file, save
 from .clip_job import ClipJob, ClipMade, Show
@@ -61,8 +62,10 @@ def clip_work(client: Client, job: ClipJob, batch: Batch, show: Show) -> Work:
     yield f"Opening {blend.name}" if there else "Importing"
     with opened_file(blend) if there else new_file(job.hidden("blend")):
         people = require_people(blend, job.take) if there else _import(view, batch, show)
-        notes = [*view.info.warnings, *(person.pchmr.problem for person in people)]
-        notes += yield from _as_the_blend_says(client, people, blend)
+        if there:
+            _restore_caches(people)
+        again = yield from _as_the_blend_says(client, people, blend)
+        notes = [*view.info.warnings, *(person.pchmr.problem for person in people), *again]
         if not there:
             _save(job, batch, people, ledger)
         notes.append((yield from make_outputs(client, job, batch, people, view, ledger, show)))
@@ -117,6 +120,14 @@ def _as_the_blend_says(client: Client, people: Sequence[bpy.types.Collection], b
             why = "had edits of another file, or an older clean-up"
             notes.append(f"{person.name}: {frames} of the take {why}, and were made again as {blend.name} has them.")
     return notes
+
+
+def _restore_caches(people: Sequence[bpy.types.Collection]) -> None:
+    """Of a .blend whose mesh caches are gone or damaged. Raises DiskFull, OutputNotWritable."""
+    for person in people:
+        body = find_part(person, "BODY")
+        if body is not None and restore_caches(body, open_person(person)[1]):
+            person.pchmr.problem = person.pchmr.problem_kind = ""
 
 
 def _save(job: ClipJob, batch: Batch, people: Sequence[bpy.types.Collection], ledger: Ledger) -> None:

@@ -139,7 +139,8 @@ class PCHMR_OT_clear_corrections(OfPerson, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         person = person_here(context)
         row = shown_here(context, person).row if self.scope == "FRAME" else None
-        self.report({"INFO"}, f"{forget_corrections(person, row)} corrections forgotten")
+        forgotten = forget_corrections(person, row)
+        self.report({"INFO"}, "1 correction forgotten" if forgotten == 1 else f"{forgotten} corrections forgotten")
         return {"FINISHED"}
 
 

@@ -74,7 +74,7 @@ class PCHMR_OT_pin_controls(WhileEditing, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         pinned = pin_selected(part_of(resolve(editing().handle), "TARGETS"))
-        self.report({"INFO"}, f"{pinned} joints are pinned")
+        self.report({"INFO"}, "1 joint is pinned" if pinned == 1 else f"{pinned} joints are pinned")
         return {"FINISHED"}
 
 

@@ -9,6 +9,8 @@ from typing import Final
 import bpy
 
 from ..core import pc2
+from ..core.form_costs import Form
+from ..core.prepare import prepare_form
 from ..core.row_keys import row_keys
 from ..core.takes import PersonView
 from ..core.timing import Placing
@@ -50,6 +52,18 @@ def mend_cache(body: bpy.types.Object, folder: Path, person: PersonView) -> None
         path = moved
         modifier.filepath = _relative(path)
     pc2.verify(path, vertices, rows)
+
+
+def restore_caches(body: bpy.types.Object, person: PersonView) -> bool:
+    """Write the body's mesh caches anew, where they were, that are missing or cut short; whether there was any.
+
+    Raises DiskFull, OutputNotWritable.
+    """
+    broken = [path for path in cache_files(body) if not pc2.is_whole(path)]
+    for path in broken:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prepare_form(person, Form.PC2, None, tolerance_mm=0.0, cache=path, tick=lambda done, total: None).put_cache()
+    return bool(broken)
 
 
 def cache_files(body: bpy.types.Object) -> list[Path]:

@@ -60,6 +60,11 @@ class RetargetFields(bpy.types.PropertyGroup):
         description="Feet that stand in the take stand on the rig too, whatever the length of its legs",
         default=True,
     )
+    hips_follow: BoolProperty(  # type: ignore[valid-type]
+        name="Hips Follow Feet",
+        description="With locked feet: let the hips leave the take's path along the floor by centimetres, so that legs "
+        "point more as the take's do",
+    )
     mute_constraints: BoolProperty(  # type: ignore[valid-type]
         name="Mute Constraints", description="Switch off the constraints of the mapped bones, which would hold them"
     )
@@ -85,7 +90,7 @@ def map_in(fields: RetargetFields, armature: bpy.types.Object) -> BoneMap:
 
 def settings_in(fields: RetargetFields) -> RetargetSettings:
     """What is asked for."""
-    return RetargetSettings(RootMotion(fields.root), fields.foot_lock)
+    return RetargetSettings(RootMotion(fields.root), fields.foot_lock, fields.hips_follow)
 
 
 CLASSES: Final = (RigPair, RetargetFields)

@@ -78,6 +78,9 @@ class PCHMR_PT_retarget(Tab, bpy.types.Panel):
         options.use_property_decorate = False
         options.prop(fields, "root")
         options.prop(fields, "foot_lock")
+        follow = options.row()
+        follow.enabled = fields.foot_lock
+        follow.prop(fields, "hips_follow")
         options.prop(fields, "mute_constraints")
         layout.operator("pchmr.retarget", icon="POSE_HLT")
         for line in fields.report.splitlines():

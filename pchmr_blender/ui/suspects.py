@@ -34,9 +34,8 @@ class PCHMR_UL_suspects(bpy.types.UIList):
         button.index = index
         words = row.split(factor=0.4)
         words.label(text=item.name, translate=False)
-        rest = words.split(factor=0.4)
-        rest.label(text=f"{item.score:.0%}", translate=False)
-        rest.label(text=frames_in_words(data.id_data, item), translate=False)
+        # In a column of its own each of them would be cut.
+        words.label(text=f"{item.score:.0%} {frames_in_words(data.id_data, item)}", translate=False)
 
 
 class PCHMR_PT_suspects(Tab, bpy.types.Panel):

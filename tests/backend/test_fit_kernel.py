@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inference_backend.fit_cost import ENDS, FitCost, FitSettings
 from inference_backend.fit_kernel import cost_of
-from inference_backend.footing import Footing
+from inference_backend.footing import LASTING_TIPTOE, TIPTOE, Footing
 from inference_backend.geometry import axis_angle_to_matrix
 
 SETTINGS = FitSettings(joints=1.3, reprojection=0.7, rotation=0.4, smoothness=0.9, contact=15.0, floor=3.0)
@@ -31,7 +31,7 @@ def made(frames: int, settings: FitSettings = SETTINGS, *, floor: bool = True) -
     up = torch.nn.functional.normalize(torch.tensor([0.1, -1.0, 0.2]), dim=0)
     footing = Footing(
         up, place @ up - 0.9 + 0.03 * random(), torch.tensor([0.02, 0.01, 0.03, 0.02]),
-        random(4).sigmoid(), random().sigmoid(),
+        random(4).sigmoid(), random().sigmoid(), torch.tensor([TIPTOE, LASTING_TIPTOE]).repeat(frames, 1),
     )  # fmt: skip
     cost = FitCost(
         place=place, relative=0.4 * random(24, 3), weight=random(24).sigmoid(),

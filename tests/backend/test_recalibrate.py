@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +161,22 @@ def test_an_unfinished_take_is_refused(tmp_path: Path) -> None:
     folder = make_take(tmp_path / "half.take", body=shipped(), frames=3, finished=False)
     with pytest.raises(TakeCorrupt, match="has not finished"):
         recalibrate(folder, 0, Wanted.unedited(OFF))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody move files that are open")
+def test_a_take_that_is_moved_away_while_a_joint_is_dragged(take: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mesh"
+    out.write_bytes(bytes(2 * 12 * len(shipped().vertices)))
+    asked = {"take": str(take), "row": 3, "out": str(out), "half": 0, "layers": OFF.values()}
+    preview(asked, context())
+    take.rename(tmp_path / "away.take")
+    with pytest.raises(TakeCorrupt, match=r"take\.json: file: found No such file"):
+        preview(asked, context())
+    (tmp_path / "away.take").rename(take)
+    preview(asked, context())
+    (take / "person_0" / "pose_fitted.npy").unlink()
+    with pytest.raises(TakeCorrupt, match=r"pose_fitted\.npy"):
+        recalibrate(take, 0, Wanted.unedited(OFF))
 
 
 def test_the_live_frame_is_what_the_take_gets(take: Path) -> None:

@@ -16,6 +16,7 @@ from inference_backend.body_points import PointRig
 from inference_backend.camera import Intrinsics
 from inference_backend.evaluation.footage import sole_heights
 from inference_backend.fit import Fitted, posed
+from inference_backend.footing import LASTING_TIPTOE, TIPTOE
 from inference_backend.generators import MeshEstimate, Observation, Silhouettes
 from inference_backend.lifters import Keypoints, LiftedPose
 from inference_backend.scene import on_one_floor
@@ -149,6 +150,17 @@ def test_the_floor_is_under_the_feet_that_meet_the_picture(body: BodyModel) -> N
     scene = solved([(solver, sighting)])
     assert scene.world.floor_offset == pytest.approx(wanted, abs=0.02)
     np.testing.assert_allclose(soles(body, scene), 0, atol=0.01)
+
+
+def test_who_stands_throughout_is_not_taken_to_stand_on_their_toes(body: BodyModel) -> None:
+    solver, sighting = somebody(body, 1.7, 0.0, SolvePreset(height=1.7))
+    still = solver.look(sighting, CAMERA, lambda *_: None)
+    walked = sighting.keypoints.copy()
+    walked[..., 0] += 12.0 * np.arange(FRAMES)[:, None]
+    moving = solver.look(replace(sighting, keypoints=walked), CAMERA, lambda *_: None)
+    limits = [on_one_floor([solver], [one], True).footings[0].tiptoe for one in (still, moving)]
+    assert (limits[0] == LASTING_TIPTOE).all()
+    assert (limits[1] == TIPTOE).all()
 
 
 def test_told_heights_stay(body: BodyModel) -> None:

@@ -22,6 +22,7 @@ from inference_backend.evaluation.evaluate_suspects import (
 from inference_backend.evaluation.suspect_predictions import Predictions, joint_errors, load_predictions
 from inference_backend.skeletons import BONES, JOINTS, PARENTS
 from inference_backend.suspect_leaps import leaps
+from inference_backend.suspect_losses import lost_limbs
 from inference_backend.suspect_measures import CONTEXT, bone_lengths, jerk, length_change
 from inference_backend.suspect_threshold import SUSPECT_THRESHOLD
 from inference_backend.suspects import (
@@ -209,8 +210,9 @@ def test_the_fitted_pose_gives_the_lengths():
 
 @pytest.mark.parametrize(("overlap", "leap"), [(CONTEXT, 0.0), (round(1.2 * FPS), MODEL.leap)])
 def test_chunks_that_overlap_by_the_context_give_the_whole(overlap, leap):
-    """The causes look at the context alone, the leap at little more than a second."""
-    inputs, model = random_inputs(140), dataclasses.replace(MODEL, leap=leap)
+    """The causes look at the context alone, leaps and losses at little more than a second."""
+    lost = MODEL.limb_lost if leap else 0.0
+    inputs, model = random_inputs(140), dataclasses.replace(MODEL, leap=leap, limb_lost=lost)
     whole = suspects(inputs, HEIGHT, FPS, model=model)
     for start, stop in ((0, 13), (13, 14), (14, 70), (70, 140)):
         first, last = max(start - overlap, 0), min(stop + overlap, 140)
@@ -298,9 +300,9 @@ def test_the_place_of_the_body_does_not_matter_nor_its_size():
 
 def test_the_score_is_the_logistic_of_the_weighted_causes():
     inputs = random_inputs(5)
-    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6, 7, 8)
+    model = SuspectModel(-1.0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
     causes = sign_scores(inputs, HEIGHT, FPS, CauseHalves())
-    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(8))
+    z = -1 + sum((weight + 1) * causes[..., weight] for weight in range(9))
     np.testing.assert_allclose(suspects(inputs, HEIGHT, FPS, model=model).score, 1 / (1 + np.exp(-z)), rtol=1e-6)
 
 
@@ -468,7 +470,7 @@ def test_a_score_that_knows_nothing_is_at_chance():
 
 def test_a_fit_finds_the_model_that_made_the_labels():
     arrays = synthetic(30)
-    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 0.0, MODEL.leap_seen)
+    model = SuspectModel(-4.0, 3.0, 0.0, 0.0, 0.0, 2.0, 5.0, 0.0, MODEL.leap_seen, MODEL.limb_lost)
     causes = clip_signs(Predictions(**arrays), FPS)
     rng = np.random.default_rng(5)
     wrong = rng.random(causes.shape[:2]) < logistic(causes @ model.weights + model.intercept)
@@ -547,3 +549,78 @@ def test_a_leap_of_the_detections_is_suspect_where_lifter_and_fit_have_blurred_i
     assert report.causes[17, WRIST].argmax() == CAUSES.index("jerk")
     seen[15:20, WRIST] *= 0.3
     assert suspects(good(40, seen=seen, log_error=doubt), HEIGHT, FPS).score.max() < SUSPECT_THRESHOLD
+
+
+def shown(frames: range, way: float = 0.15) -> np.ndarray:
+    """(40, 24, 2) the wrist is elsewhere in the picture for some frames."""
+    seen = np.zeros((40, 24, 2))
+    seen[frames.start : frames.stop, WRIST] = way, -way
+    return seen
+
+
+def test_what_comes_into_sight_out_of_a_guess_has_not_leapt():
+    """The far arm of somebody who walks: guessed on one side of the body, seen on the other, guessed again."""
+    doubt, sight = np.full((40, 24), math.log(0.06)), np.ones((40, 24))
+    sight[:, WRIST] = 0.1
+    sight[15:20, WRIST] = 0.8
+    inputs = good(40, seen=shown(range(15, 20)), log_error=doubt, visibility=sight)
+    assert suspects(inputs, HEIGHT, FPS).score[15:20, WRIST].max() < SUSPECT_THRESHOLD
+    for steady in (0.1, 0.8):  # where it is seen alike, well or badly, it has
+        alike = dataclasses.replace(inputs, visibility=np.where(np.arange(24) == WRIST, steady, sight))
+        assert suspects(alike, HEIGHT, FPS).score[15:20, WRIST].min() >= SUSPECT_THRESHOLD
+    sight[10:15, WRIST] = 0.8  # from sight into a guess is none either way: one side suffices
+    assert suspects(dataclasses.replace(inputs, visibility=sight), HEIGHT, FPS).score[15:20].max() < SUSPECT_THRESHOLD
+
+
+ARM = [JOINTS.index(f"left_{part}") for part in ("elbow", "wrist", "hand")]
+
+
+def sight_of(frames: slice, joints: list[int], worst: float = 0.1) -> np.ndarray:
+    """(60, 24) all are seen, but some for a while."""
+    visibility = np.ones((60, 24))
+    visibility[frames, joints] = worst
+    return visibility
+
+
+def test_a_limb_that_is_lost_for_a_while_is():
+    lost = lost_limbs(sight_of(slice(20, 40), ARM), FPS)
+    assert (lost[20:40, ARM] == 1).all()
+    lost[20:40, ARM] = 0
+    assert not lost.any()
+
+
+@pytest.mark.parametrize(
+    "visibility",
+    [
+        sight_of(slice(0, 60), ARM),  # never seen
+        sight_of(slice(30, 60), ARM),  # not seen again
+        sight_of(slice(0, 30), ARM),  # not seen before
+        sight_of(slice(20, 40), ARM[1:]),  # a hand behind the back
+        sight_of(slice(20, 40), ARM[:1]),  # an elbow alone
+        sight_of(slice(20, 40), ARM, worst=0.35),
+        sight_of(slice(20, 40), [JOINTS.index("head"), JOINTS.index("neck")]),
+    ],
+)
+def test_what_is_no_lost_limb(visibility):
+    assert not lost_limbs(visibility, FPS).any()
+
+
+def test_a_joint_lost_for_long_is_not_lost_in_the_middle():
+    lost = lost_limbs(np.concatenate([sight_of(slice(10, 60), ARM), sight_of(slice(0, 20), ARM)]), FPS)
+    assert not lost[33:47].any()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 5])
+@pytest.mark.parametrize("fps", [0.5, 30.0])
+def test_lost_limbs_of_any_length(frames, fps):
+    assert lost_limbs(np.ones((frames, 24)), fps).shape == (frames, 24)
+
+
+def test_a_lost_limb_is_suspect_and_told_as_hidden():
+    doubt = np.full((60, 24), math.log(0.18))
+    inputs = good(60, log_error=doubt, visibility=sight_of(slice(20, 40), ARM))
+    report = suspects(inputs, HEIGHT, FPS)
+    assert (report.score[20:40, ARM] >= SUSPECT_THRESHOLD).all()
+    never = suspects(dataclasses.replace(inputs, visibility=sight_of(slice(0, 60), ARM)), HEIGHT, FPS)
+    assert never.score.max() < SUSPECT_THRESHOLD
+    assert (report.causes[20:40, ARM].argmax(-1) == CAUSES.index("visibility")).all()

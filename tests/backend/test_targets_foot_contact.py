@@ -226,6 +226,23 @@ def test_heels_lift_before_the_body_moves(most: float) -> None:
     assert np.abs(lifted.joints()[:, 10:12] - still.joints()[:, 10:12]).max() < 0.003
 
 
+def knees_aside(motion: SkeletonMotion) -> Array:
+    """(F, 2) metres from the line through hip and ankle."""
+    hips, knees, ankles = (motion.joints()[:, [joint, joint + 1]] for joint in (1, 4, 7))
+    line = (ankles - hips) / np.linalg.norm(ankles - hips, axis=-1, keepdims=True)
+    return np.asarray(np.linalg.norm(np.cross(knees - hips, line), axis=-1))
+
+
+def test_the_body_comes_down_a_little_before_knees_leave_their_picture() -> None:
+    take = stand(90)
+    high = take.motion.changed(root=take.motion.root + np.array([0, 0, 0.03]))
+    out = locked(take, high)
+    assert slide(out, take.stands).max() < 0.001
+    assert (knees_aside(high) - knees_aside(out)).max() < 0.05
+    higher = take.motion.changed(root=take.motion.root + np.array([0, 0, 0.12]))
+    assert knees_aside(locked(take, higher)).min() < 0.03, "who is far too high stands straight"
+
+
 def test_legs_that_reach_leave_heels_down() -> None:
     take = stand()
     low = take.motion.changed(root=take.motion.root - np.array([0, 0, 0.05]))

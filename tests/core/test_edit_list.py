@@ -145,6 +145,16 @@ def test_a_file_that_is_no_json(tmp_path: Path, data: bytes) -> None:
         load_edits(tmp_path / "e.json")
 
 
+def test_rows_of_numbers_are_no_edits_by_joint(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", rows=[7], offset=np.zeros((1, 24, 3)))
+    for name in ("e.npz", "e.json"):  # whatever it is called
+        (tmp_path / "e.npz").rename(tmp_path / name)
+        with pytest.raises(BadArgument, match=r"is an \.npz: .* no keys") as caught:
+            load_edits(tmp_path / name)
+        (tmp_path / name).rename(tmp_path / "e.npz")
+        assert "calibrate TAKE --person N --edits FILE" in caught.value.hint
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="No such file"):
         load_edits(tmp_path / "gone.json")

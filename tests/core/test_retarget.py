@@ -12,6 +12,7 @@ from pchmr.pchmr_blender.core import turns
 from pchmr.pchmr_blender.core.axes import quaternions_to_matrices
 from pchmr.pchmr_blender.core.bone_map import Bone, BoneMap
 from pchmr.pchmr_blender.core.foot_lock import FootSlide
+from pchmr.pchmr_blender.core.hip_path import along
 from pchmr.pchmr_blender.core.leg_ik import reach_for
 from pchmr.pchmr_blender.core.plain_rig import plain_rig
 from pchmr.pchmr_blender.core.retarget import (
@@ -283,6 +284,54 @@ def test_hips_go_with_the_feet_so_that_straight_legs_stay_straight(make: str) ->
     assert worst(source, rig, result.joints) < 0.042
     free = retarget(source, rig, FREE)
     assert np.allclose(hips(rig, result)[:, :2], hips(rig, free)[:, :2], atol=1e-9)
+
+
+@pytest.mark.parametrize("make", ["mixamo", "ue4", "daz", "biped"])
+def test_hips_that_follow_feet_let_legs_point_as_the_source_s(make: str) -> None:
+    source, rig = walker(), target(make)
+    kept, followed = (retarget(source, rig, RetargetSettings(hips_follow=follow)) for follow in (False, True))
+    errors = [np.stack(list(direction_errors(source, rig, one.joints).values())) for one in (kept, followed)]
+    assert errors[1].mean() < 0.85 * errors[0].mean()
+    assert errors[1].max() < 0.85 * errors[0].max()
+    for before, after in zip(kept.slides, followed.slides, strict=True):
+        assert after.rig < before.rig + 0.2, after
+    # It is the feet's mean place that is kept: the hips stay near their path, come back to it, and do not shake.
+    off = hips(rig, followed) - hips(rig, kept)
+    assert 0.0005 < np.abs(off[:, :2]).max() < 0.02
+    assert np.abs(off[:, :2].mean(0)).max() < 0.005
+    assert np.abs(np.diff(off, 2, axis=0)).max() < 0.002
+
+
+@pytest.mark.parametrize("root", RootMotion)
+def test_who_moves_where_hips_follow_feet(root: RootMotion) -> None:
+    source, rig = walker(), target("ue4")
+    plain = retarget(source, rig, RetargetSettings(hips_follow=True))
+    result = retarget(source, rig, RetargetSettings(root, hips_follow=True))
+    assert np.array_equal(result.quaternions, plain.quaternions)
+    at = hips(rig, result)
+    if root is RootMotion.IN_PLACE:
+        assert np.allclose(at[:, :2], 0, atol=1e-9)
+    else:
+        assert np.allclose(at, hips(rig, plain), atol=1e-9)
+    if root is RootMotion.ROOT:
+        assert np.allclose(result.joints[:, rig.at("root"), :2], at[:, :2])
+
+
+def test_of_two_feet_the_straighter_leg_decides_how_high_the_hips_are() -> None:
+    still = np.zeros((10, 3))
+    thigh, shin = np.array([0.0, 0.0, -0.4]), np.array([0.0, 0.0, -0.4])
+    straight = (still, still + thigh, still + thigh + shin)
+    bent = (still, still + np.array([0.0, -0.24, -0.32]), still + np.array([0.0, 0.0, -0.64]))
+    up, ones, seconds = still + np.array([0.0, 0.0, 0.02]), np.ones(10), np.arange(10) / 30
+    moved, left = along([straight, bent], [up, still], [ones, ones], seconds, level=False)
+    assert 0.014 < moved[0, 2] < 0.02
+    assert np.allclose(left[0], up - moved)
+    assert np.allclose(left[1], -moved)
+    same, _ = along([bent, bent], [up, still], [ones, ones], seconds, level=False)
+    assert np.allclose(same[:, 2], 0.01)
+    none, rest = along([straight, bent], [still, still], [0 * ones, 0 * ones], seconds, level=True)
+    assert not none.any()
+    assert not np.any(rest)
 
 
 def test_a_lock_makes_no_jump() -> None:

@@ -52,6 +52,17 @@ def test_edits_of_a_file(take: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "batch.py -- CLIP --out DIR --recalibrate edits.json" in told.err
 
 
+@pytest.mark.parametrize("data", [b"[]", b'\xef\xbb\xbf \n{"edits": []}'])
+def test_json_is_for_a_blend(take: Path, tmp_path: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "edits.json").write_bytes(data)
+    before = {path: path.read_bytes() for path in take.rglob("*.npy")}
+    assert main(["calibrate", str(take), "--edits", str(tmp_path / "edits.json")]) == BadArgument.exit_code
+    told = capsys.readouterr().err
+    assert "is JSON, and this takes an .npz" in told
+    assert "--recalibrate FILE" in told
+    assert {path: path.read_bytes() for path in take.rglob("*.npy")} == before
+
+
 def test_edits_are_of_one_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     take = make_take(tmp_path / "two.take", body=shipped(), frames=3, people=2)
     assert main(["calibrate", str(take), "--edits", str(tmp_path / "e.npz")]) == BadArgument.exit_code
