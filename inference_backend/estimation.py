@@ -17,7 +17,7 @@ from .errors import BadArgument, Internal
 from .estimators import FramePoses
 from .estimators.blazepose_runs import RUN_FRAMES, VideoFrames
 from .estimators.blazepose_team import PoseTeam
-from .estimators.blazepose_workers import CLIP_SETTINGS, estimate_clip
+from .estimators.blazepose_workers import clip_settings, estimate_clip
 from .progress import Meter
 from .tracking import Track, TrackBook, choose
 from .video import VideoInfo, VideoSource, read
@@ -78,6 +78,7 @@ def estimate(
     source: VideoSource,
     info: VideoInfo,
     store: DetectionStore,
+    estimator: str,
     workers: int | str,
     people: int | Literal["largest", "all"],
     meter: Meter,
@@ -90,6 +91,7 @@ def estimate(
     Args:
         source: the part of the clip; at least one frame of it, see `frames_of`.
         info: of the clip.
+        estimator: a solve preset's.
         workers: processes, or "auto": one a core. The result is the same for any number.
         people: whom to choose, see `tracking.choose`.
         watch_camera: say whether it moves. For the frames in the store the clip is then read once more.
@@ -109,8 +111,8 @@ def estimate(
     # A run that is short ends the clip, whatever its header promised.
     if done < len(indices) and done % RUN_FRAMES == 0:
         clip = estimate_clip(
-            VideoFrames(source), len(indices), processes(workers), start=done, before=store.frames(),
-            thumbnail_every=every, team=team,
+            VideoFrames(source), len(indices), processes(workers), clip_settings(estimator),
+            start=done, before=store.frames(), thumbnail_every=every, team=team,
         )  # fmt: skip
         run: list[FramePoses] = []
         try:
@@ -133,9 +135,9 @@ def estimate(
     return Estimation(store, tracks, read_indices, info.times[read_indices], seen.warnings())
 
 
-def pose_team(source: VideoSource) -> PoseTeam:
-    """For `estimate`, to be started while the clip is still being looked at."""
-    return PoseTeam(VideoFrames(source), CLIP_SETTINGS)
+def pose_team(source: VideoSource, estimator: str) -> PoseTeam:
+    """For `estimate` with this estimator, to be started while the clip is still being looked at."""
+    return PoseTeam(VideoFrames(source), clip_settings(estimator))
 
 
 def processes(workers: int | str) -> int:

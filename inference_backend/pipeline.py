@@ -58,7 +58,11 @@ from .weights import REGISTRY, expected_sha256, model_path
 AT_ONCE: Final = 2
 """Processes that are started before it is known how long the clip is: every clip but the shortest wants so many."""
 
-MODELS = ("blazepose_detector", "blazepose_landmarks", "lifter", "proxy", "calibration")
+
+def models_of(preset: SolvePreset) -> tuple[str, ...]:
+    """The registered models that a solve runs."""
+    landmarks = "blazepose_landmarks" if preset.estimator == "blazepose_full" else "blazepose_landmarks_heavy"
+    return "blazepose_detector", landmarks, "lifter", "proxy", "calibration"
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def reconstruct(
         BackendError: every expected failure, by its kind; what was finished is kept.
     """
     source = VideoSource(settings.clip, settings.start, settings.end, settings.step, settings.fps)
-    with pose_team(source) as team:
+    with pose_team(source, settings.preset.estimator) as team:
         most = processes(settings.preset.workers)
         # Where no take is, there is nobody whom they need not look for.
         if most > 1 and (settings.overwrite or not (settings.out / JSON_NAME).exists()):
@@ -131,7 +135,7 @@ def _reconstruct(
         until_people=(*UNTIL_PEOPLE, "layers"),
         remade=("layers",),
         body=BodyInfo(body.name, model_sha256("body"), body.vertex_count, len(surface.faces), len(surface.uvs)),
-        weights={name: model_sha256(name) for name in MODELS},
+        weights={name: model_sha256(name) for name in models_of(preset)},
         created_by=f"pchmr {__version__}",
         overwrite=settings.overwrite,
     ) as writer:
@@ -143,7 +147,10 @@ def _reconstruct(
             known = bool(writer.info.people)  # then an earlier job has told what it found
             with ThreadPoolExecutor(1) as pool:  # the networks come while the 2D stage's processes work
                 loading = pool.submit(_networks, preset)
-                found = estimate(source, info, store, preset.workers, people, meter, watch_camera=not known, team=team)
+                found = estimate(
+                    source, info, store, preset.estimator, preset.workers, people, meter,
+                    watch_camera=not known, team=team,
+                )  # fmt: skip
             for warning in (*info.warnings, *intrinsics.warnings, *found.warnings):
                 writer.warn(warning)
             writer.write_arrays(vars(surface))

@@ -55,6 +55,23 @@ def _fill(pixels, inverse_depth, triangles, near, face, weights, zbuffer):  # ty
                     weights[y, x, 1] = v
 
 
+@numba.njit(cache=True)
+def _paint(image, triangles, face, weights, colours, opacity):  # type: ignore[no-untyped-def]
+    height, width = face.shape
+    for y in range(height):
+        for x in range(width):
+            t = face[y, x]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            u, v = weights[y, x, 0], weights[y, x, 1]
+            w = 1 - u - v
+            for k in range(3):
+                colour = colours[a, k] * u + colours[b, k] * v + colours[c, k] * w
+                value = image[y, x, k] * (1 - opacity) + 255 * colour * opacity
+                image[y, x, k] = np.uint8(min(max(value, 0.0), 255.0))
+
+
 def rasterise(
     points: Float,
     triangles: npt.NDArray[np.int32],
@@ -91,20 +108,6 @@ def rasterise(
         np.zeros((height, width), np.float32),
     )
     return face, weights
-
-
-def interpolate(
-    values: Float, triangles: npt.NDArray[np.int32], face: npt.NDArray[np.int32], weights: Float
-) -> tuple[npt.NDArray[np.bool_], Float]:
-    """Per-vertex values at the covered pixels.
-
-    Shape: values (N, C), triangles (T, 3), `rasterise`'s face (H, W) and weights (H, W, 2) → mask (H, W) and
-    (covered, C).
-    """
-    mask: npt.NDArray[np.bool_] = face >= 0
-    a, b, c = triangles[face[mask]].T
-    u, v = weights[mask][:, :1], weights[mask][:, 1:]
-    return mask, np.asarray(values[a] * u + values[b] * v + values[c] * (1 - u - v), np.float32)
 
 
 def vertex_normals(points: Float, triangles: npt.NDArray[np.int32]) -> Float:
@@ -147,9 +150,8 @@ def draw_mesh(
     face, weights = rasterise(points, triangles, intrinsics, height, width)
     diffuse = np.clip(vertex_normals(points, triangles) @ (light / np.linalg.norm(light)), 0, 1)
     shaded = colours * (0.45 + 0.55 * diffuse[:, None])
-    mask, values = interpolate(shaded.astype(np.float32), triangles, face, weights)
-    image[mask] = np.clip(image[mask] * (1 - opacity) + 255 * values * opacity, 0, 255).astype(np.uint8)
-    return mask
+    _paint(image, triangles, face, weights, shaded.astype(np.float32), opacity)
+    return face >= 0
 
 
 def triangulate(faces: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -67,7 +67,11 @@ class SolvePreset:
     """All settings of a solve."""
 
     height: float = number(1.7, 0.5, 2.5, "height of the people in metres, which sets the scale")
-    estimator: str = word("blazepose", ("blazepose",), "2D pose estimator")
+    estimator: str = word(
+        "blazepose_heavy",
+        ("blazepose_heavy", "blazepose_full"),
+        "2D pose estimator: BlazePose with its heavy landmark model, or with the full one, faster and less exact",
+    )
     lifter: str = word("videopose3d", ("videopose3d",), "2D to 3D lifter")
     generator: str = word("proxy", ("proxy",), "mesh generator")
     workers: int | str = whole(

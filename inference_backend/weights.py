@@ -44,7 +44,7 @@ class Model:
     sha256: str | None = None
     """Hex digest of an installed file. None: see `SHA256SUMS` (bundled), or any edition is allowed (user-supplied)."""
     member: str = ""
-    """Path inside the wheel it is taken from (installed files)."""
+    """Path inside the wheel or package it is taken from (installed files)."""
     other_suffix: str = ""
     """What its name may end in instead (user-supplied files)."""
 
@@ -52,9 +52,14 @@ class Model:
 BLAZEPOSE_WHEEL: Final = "mediapipe==0.10.21"
 """The last release on PyPI whose wheels hold the Pose models. It is only unpacked, never installed."""
 
+BLAZEPOSE_PACKAGE: Final = "@mediapipe/pose@0.5.1675469404"
+"""The package on npm that also holds the heavy landmark model, which no wheel does. It is only unpacked."""
 
-def _blazepose(name: str, member: str, sha256: str, purpose: str) -> Model:
-    origin = f"PyPI wheel {BLAZEPOSE_WHEEL}"
+
+_WHEEL: Final = f"PyPI wheel {BLAZEPOSE_WHEEL}"
+
+
+def _blazepose(name: str, member: str, sha256: str, purpose: str, origin: str = _WHEEL) -> Model:
     return Model(name, Path(member).name, "installed", "Apache-2.0", origin, purpose, sha256, member)
 
 
@@ -77,7 +82,14 @@ REGISTRY: Final = {
             "blazepose_landmarks",
             "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
             "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            "33 landmarks and a mask of one person, quickly",
+        ),
+        _blazepose(
+            "blazepose_landmarks_heavy",
+            "package/pose_landmark_heavy.tflite",
+            "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
             "33 landmarks and a mask of one person",
+            f"npm package {BLAZEPOSE_PACKAGE}",
         ),
         Model("body", "body.npz", "bundled", "CC0-1.0", "baked from the MakeHuman body", "default body"),
         Model("lifter", "lifter.pt", "bundled", "Apache-2.0", "trained here on CMU mocap", "2D landmarks to a 3D pose"),

@@ -32,6 +32,7 @@ def add_to(commands: Commands) -> None:
 
     pipeline = whats.add_parser("pipeline", help="the whole pipeline against BlazePose alone; start to first progress")
     _add_clip(pipeline)
+    pipeline.add_argument("--preset", default="default", metavar="NAME|FILE", help="default: %(default)s")
     pipeline.set_defaults(run=_pipeline)
 
     memory = whats.add_parser("memory", help="peak memory of a short and of a long clip")
@@ -64,7 +65,7 @@ def _calibration(options: argparse.Namespace) -> int:
 def _pipeline(options: argparse.Namespace) -> int:
     from ..evaluation import bench_pipeline
 
-    bench_pipeline.run(options.clip)
+    bench_pipeline.run(options.clip, preset=options.preset)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -45,8 +46,10 @@ def add_to(commands: Commands) -> None:
         help="model files: licences, hashes, installation",
         description="List the model files, with their licence and sha256, and what you may add.",
     )
-    parser.add_argument("--install", action="store_true", help="first get BlazePose's two files (Apache-2.0) with pip")
-    parser.add_argument("--wheel", type=Path, metavar="FILE", help="install from this wheel instead of downloading it")
+    parser.add_argument("--install", action="store_true", help="first download BlazePose's files (Apache-2.0)")
+    here = "install from this {} instead of downloading anything"
+    parser.add_argument("--wheel", type=Path, metavar="FILE", help=here.format("wheel (detector, full landmark model)"))
+    parser.add_argument("--package", type=Path, metavar="FILE", help=here.format("npm package (heavy landmark model)"))
     own = parser.add_mutually_exclusive_group()
     own.add_argument(
         "--add", type=Path, metavar="FILE",
@@ -66,8 +69,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.add is not None or options.inspect is not None:
         return _own_file(options)
-    if options.install or options.wheel is not None:
-        install_blazepose(options.wheel)
+    if options.install or options.wheel is not None or options.package is not None:
+        if problem := install_blazepose(options.wheel, options.package):
+            print(f"warning: {problem}", file=sys.stderr)
     states = model_states()
     if options.json:
         print(json.dumps({"folder": str(models_folder()), "models": [asdict(state) for state in states]}, indent=1))
@@ -126,7 +130,7 @@ def _own_file(options: argparse.Namespace) -> int:
 
 def _text(state: ModelState) -> str:
     lines = [
-        f"{state.name:<20}{state.state:<11}{state.license:<22}{state.purpose}",
+        f"{state.name:<26}{state.state:<11}{state.license:<22}{state.purpose}",
         f"    file    {state.path}",
         f"    origin  {state.origin}",
         f"    sha256  {state.sha256 or 'unknown'}",

@@ -38,12 +38,13 @@ def add_to(commands: Commands) -> None:
     render = whats.add_parser("render", help="render clips with exact truth and run BlazePose over them")
     _add_motion(render)
     render.add_argument("--folder", type=Path, default=DATA / "bank", metavar="DIR", help="default: %(default)s")
-    render.add_argument("--clips", type=whole(1), default=2000, metavar="N", help="default: %(default)s")
+    render.add_argument("--clips", type=whole(1), default=1000, metavar="N", help="default: %(default)s")
     render.add_argument("--frames", type=whole(1), default=32, metavar="N", help="of a clip (default: %(default)s)")
-    sets = ("train", "tilted", "more", "test", "test_first_look")
+    sets = ("train", "heavy", "tilted", "more", "test", "test_full", "test_small", "test_first_look")
     which = (
-        "test: held-out subjects as they moved; test_first_look: the same without BlazePose's second look at doubtful "
-        "frames; tilted: mostly bodies that lean or lie (default: %(default)s)"
+        "train: seen by BlazePose's full landmark model, all others by the heavy one; tilted: mostly bodies that lean "
+        "or lie; test: held-out subjects as they moved; test_full, test_small, test_first_look: the same seen by the "
+        "full model, 480 instead of 1280 pixels large, without the second look (default: %(default)s)"
     )
     render.add_argument("--set", choices=sets, default="train", dest="name", help=which)
     render.add_argument("--workers", type=whole(1), default=2, metavar="N", help="default: %(default)s")
@@ -74,6 +75,8 @@ def add_to(commands: Commands) -> None:
             training.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda or mps (default: cpu)")
             share = "the part of every batch that was rendered (default: %(default)g)"
             training.add_argument("--rendered-share", type=positive, default=0.5, metavar="SHARE", help=share)
+            start = "weight file to begin with, instead of from scratch: fine-tuning"
+            training.add_argument("--start", type=Path, metavar="FILE", help=start)
             training.add_argument(
                 "--learning-rate", type=positive, default=1e-3, help="at first (default: %(default)g)"
             )
@@ -149,6 +152,7 @@ def _lifter(options: argparse.Namespace) -> int:
     settings = LifterTraining(
         **_common(options),
         rendered=_rendered(options),
+        start=None if options.start is None else needed(options.start, "train lifter"),
         rendered_share=options.rendered_share,
         learning_rate=options.learning_rate,
         device=choose_device(options.device),

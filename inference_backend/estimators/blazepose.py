@@ -25,7 +25,7 @@ from ..tracking import associate, overlaps
 from . import Frame, FramePoses
 from .alignment_filter import AlignmentFilter
 from .blazepose_detector import PoseDetector, Roi
-from .blazepose_landmarks import LandmarkModel, PoseLandmarks
+from .blazepose_landmarks import LandmarkModel, LandmarkSize, PoseLandmarks
 from .blazepose_search import candidates
 from .followed import Followed, landmarks_box, person_pose, same_place
 from .second_look import SecondLook, within
@@ -42,6 +42,8 @@ SETTLING: Final = 2
 class BlazePoseSettings:
     """How people are followed."""
 
+    landmark_model: LandmarkSize = "heavy"
+    """Which of BlazePose's landmark models."""
     detect_every: int = 16
     """Look for new people every so many frames; someone lost is looked for at once."""
     mask_every: int = 1
@@ -67,7 +69,7 @@ class BlazePose:
         """Raises WeightsMissing or WeightsCorrupt."""
         self.settings = settings or BlazePoseSettings()
         self._detector = PoseDetector()
-        self._model = LandmarkModel()
+        self._model = LandmarkModel(self.settings.landmark_model)
 
     def estimate(self, frames: Iterable[Frame]) -> Iterator[FramePoses]:
         """Follow everyone through consecutive frames; each call starts with a detection and person number 0."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from typing import Final
 
 from ..errors import BackendError
@@ -17,6 +18,11 @@ from .blazepose_team import Failure, PoseTeam
 
 CLIP_SETTINGS: Final = BlazePoseSettings(mask_every=15)
 """How people are followed in clips: a body's shape needs a few masks only."""
+
+
+def clip_settings(estimator: str) -> BlazePoseSettings:
+    """How a solve preset's `estimator` follows people in clips."""
+    return replace(CLIP_SETTINGS, landmark_model="full" if estimator == "blazepose_full" else "heavy")
 
 
 def estimate_clip(

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import Internal
 from ..estimators.blazepose_runs import VideoFrames
-from ..estimators.blazepose_workers import estimate_clip
+from ..estimators.blazepose_workers import clip_settings, estimate_clip
 from ..pipeline import ReconstructSettings, reconstruct
 from ..presets import load_preset
 from ..progress import Progress
@@ -44,22 +44,23 @@ class Bench:
     """Seconds from starting the command to its first report."""
 
 
-def run(clip: Path, *, rounds: int = 3) -> Bench:
-    """Measure, and print a table. Raises what `reconstruct` raises."""
+def run(clip: Path, *, rounds: int = 3, preset: str = "default") -> Bench:
+    """Measure with a solve preset (name or file), and print a table. Raises what `reconstruct` raises."""
     count = probe(clip).frame_count
     workers = os.cpu_count() or 1
     seconds: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        job = ReconstructSettings(clip=clip, out=Path(folder) / "bench.take", preset=load_preset("default"))
+        job = ReconstructSettings(clip=clip, out=Path(folder) / "bench.take", preset=load_preset(preset))
+        settings = clip_settings(job.preset.estimator)
         reconstruct(replace(job, end=min(count, 30)), _Clock())  # compiles, and reads the files
         for _ in range(rounds):
             began = time.perf_counter()
-            for _ in estimate_clip(VideoFrames(VideoSource(clip)), count, workers):
+            for _ in estimate_clip(VideoFrames(VideoSource(clip)), count, workers, settings):
                 pass
             between, stages = time.perf_counter(), _Clock()
             reconstruct(replace(job, overwrite=True), stages)
             seconds.append((between - began, time.perf_counter() - between))
-        first = float(np.median([first_progress(clip, Path(folder) / f"{k}.take") for k in range(rounds)]))
+        first = float(np.median([first_progress(clip, Path(folder) / f"{k}.take", preset) for k in range(rounds)]))
     alone, whole = np.array(seconds).T
     bench = Bench(
         frames=count,
@@ -86,9 +87,10 @@ class _Clock:
         self._last = now
 
 
-def first_progress(clip: Path, out: Path) -> float:
+def first_progress(clip: Path, out: Path, preset: str) -> float:
     """Seconds from starting `reconstruct` to its first report; it is then stopped. Raises Internal if it fails."""
     command = [sys.executable, "-m", "inference_backend", "reconstruct", str(clip), "--out", str(out)]
+    command += ["--preset", preset]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as job:
         assert job.stderr is not None

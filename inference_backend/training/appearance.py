@@ -16,6 +16,10 @@ Float = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 
+GRAIN_SHIFTS = 64
+"""Ways in either direction that the plane of noise may lie over a picture."""
+
+
 @dataclass(frozen=True)
 class Look:
     """One clip's appearance, the same in all its frames."""
@@ -47,7 +51,7 @@ class Wardrobe:
         self.triangles = triangulate(body.faces.numpy().astype(np.int32))
         self.rest = body.template.numpy()
         self.weights = body.weights.numpy()
-        self.normals = vertex_normals(self.rest, self.triangles)
+        self.noise: Float = np.zeros((0, 0), np.float32)
 
     def region(self, *parts: str) -> npt.NDArray[np.bool_]:
         """Vertices that mostly move with the named joints (sides left out)."""
@@ -91,6 +95,14 @@ class Wardrobe:
             100 if rng.random() < 0.5 else int(rng.integers(25, 95)),
         )
 
+    def _grain(self, size: tuple[int, int], strength: float, rng: np.random.Generator) -> npt.NDArray[np.int16]:
+        """The sensor's noise in a frame: a piece of one plane that is drawn once. Shape: (H, W, 3)."""
+        if self.noise.shape[0] < size[0] + GRAIN_SHIFTS or self.noise.shape[1] < size[1] + GRAIN_SHIFTS:
+            self.noise = rng.standard_normal((size[0] + GRAIN_SHIFTS, size[1] + GRAIN_SHIFTS), np.float32)
+        y, x = rng.integers(GRAIN_SHIFTS, size=2)
+        grain = np.rint(self.noise[y : y + size[0], x : x + size[1]] * strength).astype(np.int16)
+        return np.asarray(cv2.merge([grain] * 3), np.int16)
+
     def _cloth(self, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         """Plain, striped or patterned cloth over the rest body. Shape: (N, 3)."""
         a, b = muted(rng.uniform(0.03, 0.97, (2, 3)), rng)
@@ -115,8 +127,7 @@ class Wardrobe:
         if look.blur:
             image = cv2.GaussianBlur(image, (0, 0), look.blur).astype(np.uint8)
         if look.grain > 1:
-            noise = rng.normal(0, look.grain, image.shape[:2])[..., None]
-            image = np.clip(image + noise, 0, 255).astype(np.uint8)
+            image = cv2.add(image, self._grain(image.shape[:2], look.grain, rng), dtype=cv2.CV_8U).astype(np.uint8)
         if look.quality < 100:
             _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, look.quality])
             image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..geometry import procrustes
 from ..lifters.size_normalised import TARGETS
-from ..lifters.videopose3d import LifterNetwork
+from ..lifters.videopose3d import LifterNetwork, load_network
 from ..virtual_camera import normalise
 from .lifting_data import Batch, LiftingData
 
@@ -34,6 +34,8 @@ class LifterTraining:
     """The rendered training sets; the last clips of the last one are held back."""
     out: Path
     """The weight file to write; the checkpoint lies beside it."""
+    start: Path | None = None
+    """The weight file to begin with where there is no checkpoint: fine-tuning; None: from scratch."""
     minutes: float = 60.0
     """Length of the whole training."""
     batch: int = 32
@@ -57,13 +59,9 @@ def train(settings: LifterTraining) -> None:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     data = LiftingData(settings.motion, settings.rendered, settings.seed)
-    network = LifterNetwork(settings.channels).to(settings.device)
-    placement, log_depth = fit_placement(data)
-    network.placement.copy_(placement)
-    bias = network.temporal.shrink.bias
-    assert bias is not None
-    with torch.no_grad():
-        bias[0] = log_depth
+    network = (begun(data, settings.channels) if settings.start is None else load_network(settings.start)).to(
+        settings.device
+    )
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     checkpoint = settings.out.with_suffix(".checkpoint")
@@ -75,9 +73,9 @@ def train(settings: LifterTraining) -> None:
         optimiser.load_state_dict(known["optimiser"])
         step, spent = known["step"], known["spent"]
         data.rng.manual_seed(settings.seed + step)
-    begun, noted, running = time.monotonic() - spent, time.monotonic(), torch.zeros(3)
+    since, noted, running = time.monotonic() - spent, time.monotonic(), torch.zeros(3)
     counted = 0
-    while (spent := time.monotonic() - begun) < settings.minutes * 60:
+    while (spent := time.monotonic() - since) < settings.minutes * 60:
         progress = spent / (settings.minutes * 60)
         rate = settings.learning_rate * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 - progress) ** 1.2)
         for group in optimiser.param_groups:
@@ -111,6 +109,18 @@ def train(settings: LifterTraining) -> None:
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
     save(average, settings.out, step)
+
+
+def begun(data: LiftingData, channels: int) -> LifterNetwork:
+    """A network that knows nothing but where targets lie among the landmarks, and the mean depth."""
+    network = LifterNetwork(channels)
+    placement, log_depth = fit_placement(data)
+    network.placement.copy_(placement)
+    bias = network.temporal.shrink.bias
+    assert bias is not None
+    with torch.no_grad():
+        bias[0] = log_depth
+    return network
 
 
 def loss_of(

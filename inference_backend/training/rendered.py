@@ -1,8 +1,7 @@
 """Rendered clips with exact truth, seen by the real BlazePose: the noise bank, the training pairs and the test set.
 
-    python -m inference_backend train render --clips 2000 --frames 32      # the training subjects
-    python -m inference_backend train render --set tilted --clips 1000 --frames 32
-    python -m inference_backend train render --set more --clips 1000 --frames 32
+    python -m inference_backend train render --clips 1000 --frames 32      # the training subjects
+    python -m inference_backend train render --set heavy --clips 1000 --frames 32
     python -m inference_backend train render --set test --clips 240 --frames 48
 
 Clips are made in chunks of 20, each a file, so that it goes on where it was stopped and several processes share it.
@@ -21,6 +20,7 @@ import torch
 
 from ..body import load_default_body
 from ..estimators.blazepose import BlazePose, BlazePoseSettings
+from ..estimators.blazepose_landmarks import LandmarkSize
 from ..geometry import matrix_to_axis_angle
 from ..raster import project
 from ..tracking import overlaps
@@ -29,7 +29,6 @@ from .cameras import sample_betas, sample_view
 from .sequences import TILTED, MotionBank, widen
 
 CHUNK = 20
-LONG_SIDE = 480
 ASPECTS = ((9, 16), (3, 4), (1, 1), (4, 3), (16, 9))
 
 
@@ -43,19 +42,26 @@ class RenderSet:
     """Held-out subjects, as they moved, instead of widened motion of the others."""
     tilted: float = TILTED
     """The share of widened motion that leans, lies or stands on its head."""
+    long_side: int = 1280
+    """The pictures' longer side, px."""
+    landmark_model: LandmarkSize = "heavy"
+    """As in `BlazePoseSettings`."""
     second_look: bool = True
     """As in `BlazePoseSettings`."""
 
 
 SETS: Final[Mapping[str, RenderSet]] = {
-    "train": RenderSet(0),
-    "test": RenderSet(100_000, test=True),
-    "test_first_look": RenderSet(100_000, test=True, second_look=False),
+    "train": RenderSet(0, landmark_model="full"),
+    "heavy": RenderSet(50),
     "tilted": RenderSet(200_000, tilted=0.6),
     "more": RenderSet(300_000),
+    "test": RenderSet(100_000, test=True),
+    "test_full": RenderSet(100_000, test=True, landmark_model="full"),
+    "test_small": RenderSet(100_000, test=True, long_side=480),
+    "test_first_look": RenderSet(100_000, test=True, second_look=False),
 }
-"""What can be rendered: nobody is in two of them, except the two test sets, which are the same pictures. Trainings take
-several training sets."""
+"""What can be rendered. Trainings take several training sets; no clip is in two of these, where "train" has 1,000 at
+most. The test sets hold the same motion, seen by the same cameras."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,12 @@ class RenderJob:
     """The packed motion."""
     out: Path
     """The file to write."""
+    kind: RenderSet
+    """What it is part of."""
     seed: int
     """Everything random follows from it."""
     frames: int
     """Frames a clip, at 30 frames/s."""
-    test: bool
-    """As in `RenderSet`."""
-    tilted: float
-    """As in `RenderSet`."""
-    second_look: bool
-    """As in `RenderSet`."""
 
 
 def render_all(motion: Path, folder: Path, name: str, clips: int, frames: int, *, workers: int = 2) -> Path:
@@ -83,9 +85,7 @@ def render_all(motion: Path, folder: Path, name: str, clips: int, frames: int, *
     folder.mkdir(parents=True, exist_ok=True)
     kind = SETS[name]
     jobs = [
-        RenderJob(
-            motion, folder / f"{name}_{i:04d}.npz", kind.seed + i, frames, kind.test, kind.tilted, kind.second_look
-        )
+        RenderJob(motion, folder / f"{name}_{i:04d}.npz", kind, kind.seed + i, frames)
         for i in range(-(-clips // CHUNK))
     ]
     todo = [job for job in jobs if not job.out.exists()]
@@ -113,16 +113,18 @@ def render_chunk(job: RenderJob) -> Path:
     rng = torch.Generator().manual_seed(job.seed)
     draw = np.random.default_rng(job.seed)
     body = load_default_body()
-    wardrobe = Wardrobe(body)
-    bank = MotionBank(job.motion, test=job.test)
-    motion = bank.windows(CHUNK, job.frames, (1.0, 1.0) if job.test else (0.7, 1.5), rng)
-    if not job.test:
-        motion = widen(motion, bank.windows(CHUNK, job.frames, (0.7, 1.5), rng), rng, tilted=job.tilted)
+    wardrobe, kind = Wardrobe(body), job.kind
+    bank = MotionBank(job.motion, test=kind.test)
+    motion = bank.windows(CHUNK, job.frames, (1.0, 1.0) if kind.test else (0.7, 1.5), rng)
+    if not kind.test:
+        motion = widen(motion, bank.windows(CHUNK, job.frames, (0.7, 1.5), rng), rng, tilted=kind.tilted)
     aspects = [ASPECTS[k] for k in draw.integers(len(ASPECTS), size=CHUNK)]
     view = sample_view(motion, rng, picture_height=torch.tensor([h / max(w, h) for w, h in aspects]))
     betas = sample_betas(CHUNK, body.shape_count, rng)
     # One BlazePose per process: loading its interpreter costs more than a clip.
-    settings = BlazePoseSettings(max_people=1, detect_every=10_000, second_look=job.second_look)
+    settings = BlazePoseSettings(
+        landmark_model=kind.landmark_model, max_people=1, detect_every=10_000, second_look=kind.second_look
+    )
     estimator = BlazePose(settings)
     rows = []
     for i in range(CHUNK):
@@ -130,8 +132,8 @@ def render_chunk(job: RenderJob) -> Path:
         local[:, 0] = view.rotation[i] @ local[:, 0]
         rest_pelvis = body.rest(betas[i : i + 1])[1][:, 0]
         output = body.pose(local, betas[i : i + 1], view.root[i] - rest_pelvis)
-        width, height = (LONG_SIDE * side // max(aspects[i]) for side in aspects[i])
-        focal = float(view.focal[i]) * LONG_SIDE
+        width, height = (kind.long_side * side // max(aspects[i]) for side in aspects[i])
+        focal = float(view.focal[i]) * kind.long_side
         intrinsics = (focal, focal, (width - 1) / 2, (height - 1) / 2)
         truth = body.landmarks(output.vertices).numpy()
         look = wardrobe.sample(height, width, draw)

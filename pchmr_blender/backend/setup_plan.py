@@ -140,7 +140,7 @@ def _route(tool: str, here: Interpreter | None, table: SetupTable, device: Devic
     downloads = [
         Download("packages", table.packages_bytes, pypi),
         Download(f"PyTorch for {_DEVICES[build]}", table.torch_bytes[build], "PyTorch's index" if elsewhere else pypi),
-        Download("BlazePose's models (Apache-2.0)", table.models_bytes, pypi),
+        *(Download("BlazePose's models (Apache-2.0)", size, source) for source, size in table.models.items()),
     ]
     if here is None:
         downloads.insert(0, Download(f"Python {table.python}", table.python_bytes, "GitHub"))

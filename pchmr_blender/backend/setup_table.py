@@ -58,10 +58,15 @@ class SetupTable:
     """About what torch takes to download, with what it brings along, for each device it can be had for."""
     pip_takes: Device
     """The build of torch that pip installs, unless its configuration names another index."""
-    models_bytes: int
-    """What BlazePose's files take to download."""
+    models: dict[str, int]
+    """What BlazePose's files take to download, by who serves them."""
     unpacked: dict[str, float]
     """How many times larger `packages`, and torch by device, are when they are installed."""
+
+    @property
+    def models_bytes(self) -> int:
+        """What all of BlazePose's files take to download."""
+        return sum(self.models.values())
 
     @property
     def unpacked_packages(self) -> int:
@@ -98,7 +103,7 @@ def read_table(requirements: Path) -> SetupTable:
         packages_bytes=sizes["packages"],
         torch_bytes={Device(device): size for device, size in sizes["torch"].items()},
         pip_takes=Device(sizes["pip_takes"]),
-        models_bytes=table["models"],
+        models=table["models"],
         unpacked=table["unpacked"],
     )
 

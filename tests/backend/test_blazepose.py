@@ -8,17 +8,18 @@ import pytest
 
 from inference_backend.errors import WeightsCorrupt, WeightsMissing
 from inference_backend.estimators import blazepose_landmarks as landmarks
-from inference_backend.estimators.blazepose import AlignmentFilter, BlazePose
+from inference_backend.estimators.blazepose import AlignmentFilter, BlazePose, BlazePoseSettings
 from inference_backend.estimators.blazepose_detector import PoseDetector, Roi, anchors, box_overlap, parts, weighted_nms
 from inference_backend.estimators.blazepose_graph import Graph, prune
 from inference_backend.evaluation.bench_blazepose import Bench, Speed, agreement, table
+from inference_backend.install_models import IN_PACKAGE, IN_WHEEL
 from inference_backend.skeletons import JOINTS, LANDMARKS
 from inference_backend.weights import model_path
 
 
 def installed():
     try:
-        return all(model_path(name) for name in ("blazepose_detector", "blazepose_landmarks"))
+        return all(model_path(name) for name in (*IN_WHEEL, *IN_PACKAGE))
     except (WeightsMissing, WeightsCorrupt):
         return False
 
@@ -176,9 +177,10 @@ def rendered():
 
 
 @needs_models
-def test_a_rendered_body_is_found_where_it_is(rendered):
+@pytest.mark.parametrize("size", ["full", "heavy"])
+def test_a_rendered_body_is_found_where_it_is(rendered, size):
     image, joints = rendered
-    (frame,) = BlazePose().estimate([(7, image)])
+    (frame,) = BlazePose(BlazePoseSettings(landmark_model=size)).estimate([(7, image)])
     (one,) = frame.people
     assert (frame.index, frame.decoded, one.person) == (7, True, 0)
     for name in ("shoulder", "knee", "ankle"):
@@ -197,9 +199,10 @@ def test_a_rendered_body_is_found_where_it_is(rendered):
 
 
 @needs_models
-def test_a_turned_image_gives_turned_landmarks(rendered):
+@pytest.mark.parametrize("size", ["full", "heavy"])
+def test_a_turned_image_gives_turned_landmarks(rendered, size):
     image, _ = rendered
-    model, detector = landmarks.LandmarkModel(), PoseDetector()
+    model, detector = landmarks.LandmarkModel(size), PoseDetector()
     upright = model(image, detector.detect(image)[0])
     turned = np.ascontiguousarray(image[::-1, ::-1])
     roi = upright.roi
@@ -216,9 +219,10 @@ def test_nobody_is_found_on_a_wall():
 
 
 @needs_models
-def test_without_the_mask_the_rest_is_the_same(rendered):
+@pytest.mark.parametrize("size", ["full", "heavy"])
+def test_without_the_mask_the_rest_is_the_same(rendered, size):
     image, _ = rendered
-    model, roi = landmarks.LandmarkModel(), Roi(320, 260, 400.0, 0.1)
+    model, roi = landmarks.LandmarkModel(size), Roi(320, 260, 400.0, 0.1)
     full, bare = model(image, roi), model(image, roi, with_mask=False)
     assert np.array_equal(full.landmarks, bare.landmarks)
     assert np.array_equal(full.world, bare.world)

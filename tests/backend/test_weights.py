@@ -1,8 +1,10 @@
 """Model files: found, verified, refused, installed."""
 
 import hashlib
+import io
 import subprocess
 import sys
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,8 @@ def models(tmp_path, monkeypatch):
 @pytest.fixture
 def known(monkeypatch):
     """BlazePose's entries, but for small contents known to the test."""
-    contents = {name: f"content of {name}".encode() for name in ("blazepose_detector", "blazepose_landmarks")}
+    names = (*install_models.IN_WHEEL, *install_models.IN_PACKAGE)
+    contents = {name: f"content of {name}".encode() for name in names}
     registry = dict(weights.REGISTRY)
     for name, content in contents.items():
         registry[name] = replace(registry[name], sha256=hashlib.sha256(content).hexdigest())
@@ -34,8 +37,19 @@ def known(monkeypatch):
 
 def wheel(path: Path, contents) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(weights.REGISTRY[name].member, content)
+        for name in install_models.IN_WHEEL:
+            if name in contents:
+                archive.writestr(weights.REGISTRY[name].member, contents[name])
+    return path
+
+
+def package(path: Path, contents) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name in install_models.IN_PACKAGE:
+            if name in contents:
+                entry = tarfile.TarInfo(weights.REGISTRY[name].member)
+                entry.size = len(contents[name])
+                archive.addfile(entry, io.BytesIO(contents[name]))
     return path
 
 
@@ -99,10 +113,12 @@ def test_bundled_files_are_checked_against_the_sums(tmp_path, monkeypatch):
         weights.model_path("body")
 
 
-def test_install_takes_the_files_out_of_a_wheel(models, known, tmp_path):
-    paths = install_models.install_blazepose(wheel(tmp_path / "a.whl", known))
-    assert [path.read_bytes() for path in paths] == list(known.values())
+def test_install_takes_the_files_out_of_wheel_and_package(models, known, tmp_path):
+    assert install_models.install_blazepose(wheel(tmp_path / "a.whl", known)) == ""
     assert sorted(path.name for path in models.iterdir()) == ["pose_detection.tflite", "pose_landmark_full.tflite"]
+    assert install_models.install_blazepose(package=package(tmp_path / "a.tgz", known)) == ""
+    assert [weights.model_path(name).read_bytes() for name in known] == list(known.values())
+    assert len(list(models.iterdir())) == 3
 
 
 def test_install_mends_a_corrupt_file(models, known, tmp_path):
@@ -118,7 +134,41 @@ def test_install_refuses_other_files(models, known, tmp_path):
         install_models.install_blazepose(other)
     with pytest.raises(WeightsCorrupt, match="holds no"):
         install_models.install_blazepose(wheel(tmp_path / "b.whl", {}))
+    with pytest.raises(WeightsCorrupt, match="not the registered"):
+        install_models.install_blazepose(package=package(tmp_path / "a.tgz", {"blazepose_landmarks_heavy": b"wrong"}))
+    for name, archive in (("b.tgz", package(tmp_path / "b.tgz", {})), ("cut", tmp_path / "cut.tgz")):
+        if name == "cut":
+            archive.write_bytes(package(tmp_path / "c.tgz", known).read_bytes()[:40])
+        with pytest.raises(WeightsCorrupt, match="holds no"):
+            install_models.install_blazepose(package=archive)
     assert not models.exists()
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """A folder that npm's registry is taken from."""
+    folder = tmp_path / "npm" / "@mediapipe" / "pose" / "-"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("npm_config_registry", (tmp_path / "npm").as_uri())
+    return folder
+
+
+def test_install_gets_the_package_from_the_registry_that_npm_uses(models, known, tmp_path, npm):
+    install_models.install_blazepose(wheel(tmp_path / "a.whl", known))
+    version = weights.BLAZEPOSE_PACKAGE.rpartition("@")[2]
+    package(npm / f"pose-{version}.tgz", known)
+    assert install_models.install_blazepose() == ""
+    assert weights.model_path("blazepose_landmarks_heavy").read_bytes() == known["blazepose_landmarks_heavy"]
+
+
+def test_without_the_package_the_rest_is_installed_and_it_is_said(models, known, tmp_path, npm):
+    install_models.install_blazepose(wheel(tmp_path / "a.whl", known))
+    problem = install_models.install_blazepose()
+    assert "could not be downloaded" in problem
+    assert "preset fast" in problem
+    assert weights.model_path("blazepose_landmarks").read_bytes() == known["blazepose_landmarks"]
+    with pytest.raises(WeightsMissing):
+        weights.model_path("blazepose_landmarks_heavy")
 
 
 def test_install_reports_a_failed_download(models, monkeypatch):

@@ -278,7 +278,16 @@ def test_the_plan_says_what_comes_from_where_how_large_and_whereto(here: list[In
     ]
     assert made.device is Device.CPU
     text = "\n".join(made.lines)
-    for said in ("521 MB", "246 MB", "PyTorch for the CPU", "Python 3.11", "PyPI", "GitHub", "If that fails: with pip"):
+    for said in (
+        "562 MB",
+        "246 MB",
+        "PyTorch for the CPU",
+        "Python 3.11",
+        "PyPI",
+        "GitHub",
+        "npm",
+        "If that fails: with pip",
+    ):
         assert said in text
     assert str(tmp_path / "not there" / "yet") in text
     assert made.free_bytes > 0

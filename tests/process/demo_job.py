@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from inference_backend.errors import WeightsCorrupt, WeightsMissing
-from inference_backend.pipeline import MODELS
+from inference_backend.pipeline import models_of
 from inference_backend.progress import Progress
+from inference_backend.solve_preset import SolvePreset
 from inference_backend.weights import model_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ CLIP = ROOT / "demo" / "demo.mp4"
 def missing() -> str | None:
     """Why the main job cannot run here, and what to do."""
     try:
-        for name in ("body", *MODELS):
+        for name in ("body", *models_of(SolvePreset())):
             model_path(name)
     except (WeightsMissing, WeightsCorrupt) as error:
         return f"{error.message}. {error.hint}"

@@ -15,10 +15,11 @@ from inference_backend.body import load_default_body
 from inference_backend.errors import BadArgument, Cancelled, NoPersonFound, TakeMismatch
 from inference_backend.evaluation import footage
 from inference_backend.evaluation.motion_faults import bone_spread
-from inference_backend.pipeline import MODELS, ReconstructSettings, reconstruct
+from inference_backend.pipeline import ReconstructSettings, models_of, reconstruct
 from inference_backend.progress import Progress
 from inference_backend.recalibrate import Wanted, recalibrate
 from inference_backend.skeletons import LANDMARKS
+from inference_backend.solve_preset import SolvePreset
 from inference_backend.take import Take, open_take
 from inference_backend.take_format import ARRAYS, STAGES
 from inference_backend.take_info import layers_of
@@ -74,7 +75,7 @@ def test_a_take_holds_everything(tmp_path: Path) -> None:
     assert (person.array("calibrated_hash") != 0).all()
     world = person.array("world").astype(np.float64)
     np.testing.assert_allclose(world[:3, :3] @ world[:3, :3].T, np.eye(3), atol=1e-6)
-    assert set(take.info.weights) == set(MODELS)
+    assert set(take.info.weights) == set(models_of(SolvePreset()))
     assert any("focal length" in warning for warning in take.info.warnings)
     assert not any("camera moves" in warning for warning in take.info.warnings)
     assert take.clip_path().samefile(CLIP)

@@ -61,7 +61,7 @@ def table() -> dict[str, object]:
         "uv": {"version": "0", "wheels": {platform_name(): {"file": "uv-0.whl", "sha256": "0" * 64, "size": 1000}}},
         "python": {"version": "3.11", "size": 1000},
         "macos": 0,
-        "models": 1000,
+        "models": {"PyPI": 500, "npm": 500},
         "unpacked": {"packages": 2.0, "cpu": 2.0, "cuda": 2.0, "mps": 2.0},
         "platforms": {
             platform_name(): {"packages": 1000, "torch": {"cpu": 1000, "mps": 1000, "cuda": 1000}, "pip_takes": "cpu"}
