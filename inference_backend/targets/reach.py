@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from .contacts import frame_edges
 from .motion import Array
 from .shift_system import ASIDE, Blocks
-from .vectors import length, raised, turned
+from .vectors import length, turn_about, turned
 
 _REACH: Final = 100.0
 """w: how much more a leg that is too short counts than the place in the picture."""
@@ -45,7 +45,7 @@ def lifted(
         ball: (2, 3) from the ankle, in the foot's rest axes.
         firm: (F, 2) how firmly the balls are held, 0 to 1.
         seconds: (F,)
-        most: metres by which a heel is lifted at most.
+        most: metres by which the heel of a flat foot is lifted at most.
 
     Returns:
         How far the ankles come up (F, 2, 3), and the rotations of the feet.
@@ -59,8 +59,9 @@ def lifted(
         lift = maximum_filter1d(lift, 2 * round(frames) + 1, axis=0, mode="nearest")
         lift = gaussian_filter1d(lift, frames / 2, axis=0, mode="nearest", truncate=2.0)
     lift = lift * firm
+    # By an angle about the foot's own axis: the ankle of a foot on its toes hardly rises, however far it swings.
     arm = -turned(foot, ball)
-    turn = raised(arm, lift)
+    turn = turn_about(foot[..., 0], lift / np.maximum(np.hypot(ball[:, 0], ball[:, 2]), 1e-9))
     does = (lift > _LEAST)[..., None]
     return np.where(does, turned(turn, arm) - arm, 0.0), np.where(does[..., None], turn @ foot, foot)
 

@@ -9,14 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from inference_backend.targets import quaternions
-from inference_backend.targets.feet import Legs, with_legs
+from inference_backend.targets.feet import Legs, flat_rotation, with_legs
 from inference_backend.targets.floor import layer as floor_layer
 from inference_backend.targets.floor import pushed_out
 from inference_backend.targets.foot_contact import layer
 from inference_backend.targets.motion import SkeletonMotion
 from inference_backend.targets.parameters import Floor, FootContact, Strip
+from inference_backend.targets.reach import lifted
 from inference_backend.targets.source import sole_points
-from inference_backend.targets.vectors import swing
+from inference_backend.targets.vectors import swing, turn_about, turned
 
 from .walkers import CAMERA, FEET, FPS, SOLES, Walk, jump, stand, walk
 
@@ -215,15 +216,30 @@ def test_heels_lift_before_the_body_moves(most: float) -> None:
     take = stand(90)
     sway = 0.025 * (1 - np.cos(2 * np.pi * np.arange(90) / 45))
     high = take.motion.changed(root=take.motion.root + sway[:, None] * [0, 0, 1])
-    still, lifted = (locked(take, high, lift_heel=lift) for lift in (0.0, most))
-    way = [np.linalg.norm(motion.root - high.root, axis=-1).mean() for motion in (still, lifted)]
+    still, raised = (locked(take, high, lift_heel=lift) for lift in (0.0, most))
+    way = [np.linalg.norm(motion.root - high.root, axis=-1).mean() for motion in (still, raised)]
     assert way[1] < 0.6 * way[0]
-    heels = (sole_points(lifted, SOLES)[..., 2] - FEET.sole_heights)[:, :2]
+    heels = (sole_points(raised, SOLES)[..., 2] - FEET.sole_heights)[:, :2]
     assert 0.005 < heels.max() < 1.5 * most
     toes = take.stands & [False, False, True, True]
-    assert slide(lifted, toes).max() < 0.002
-    assert slide(lifted, take.stands).max() < 0.02, "heels do not bob"
-    assert np.abs(lifted.joints()[:, 10:12] - still.joints()[:, 10:12]).max() < 0.003
+    assert slide(raised, toes).max() < 0.002
+    assert slide(raised, take.stands).max() < 0.02, "heels do not bob"
+    assert np.abs(raised.joints()[:, 10:12] - still.joints()[:, 10:12]).max() < 0.003
+
+
+@pytest.mark.parametrize("degrees", [0, 40, 60, 75])
+def test_a_foot_on_its_toes_is_not_thrown_forward_by_a_lift(degrees: float) -> None:
+    """A lift turns every foot about its ball by the same angle: the ankle of a steep one hardly rises by it."""
+    pitch = np.linspace(0, np.radians(degrees), 40)
+    flat = flat_rotation(np.zeros((40, 2)))
+    foot = turn_about(flat[..., 0], np.repeat(pitch[:, None], 2, 1)) @ flat
+    way, seconds = np.tile([0.0, 0.0, -0.9], (40, 2, 1)), np.arange(40) / FPS
+    up, turned_foot = lifted(way, np.full((40, 2), 0.85), foot, FEET.ball, np.ones((40, 2)), seconds, 0.018)
+    assert np.linalg.norm(up, axis=-1).max() < 0.03
+    assert np.abs(np.diff(up, axis=0)).max() < 0.001, "nothing pops while the foot rolls"
+    assert np.allclose(up[0, :, 2], 0.018, atol=0.002), "a flat foot comes up as far as it may"
+    balls = [ankle + turned(rotation, FEET.ball) for ankle, rotation in ((up, turned_foot), (0 * up, foot))]
+    assert np.allclose(*balls, atol=1e-12), "the ball stays"
 
 
 def knees_aside(motion: SkeletonMotion) -> Array:
