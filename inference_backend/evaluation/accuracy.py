@@ -95,6 +95,8 @@ class Evaluator:
             categories += [self.data.categories[clip]] * self.data.frames
             targets, rotations = self.data.targets[clip], self.data.rotations[clip]
             kinds.append(strata(targets[:, :24], self.data.up[clip].expand(len(targets), 3), rotations))
+            whole = in_picture(self.data.landmarks[clip], self.data.intrinsics[clip], self.data.size[clip])
+            kinds[-1] |= {"whole_in_picture": whole, "cut_by_the_edge": ~whole}
             predictions.append({**prediction, "clip": np.full(self.data.frames, clip)})
             tick(clip + 1, count)
         rows = {s: {m: torch.cat([p[s][m] for p in parts]) for m in parts[0][s]} for s in parts[0]}
@@ -209,6 +211,16 @@ class Evaluator:
             "log_error": inputs.log_error, "reprojection": inputs.reprojection, "visibility": inputs.visibility,
             "joints_true": true_joints.numpy(), "height": np.full(count, float(data.height[clip]), np.float32),
         }  # fmt: skip
+
+
+def in_picture(landmarks: Tensor, intrinsics: Tensor, size: Tensor) -> Tensor:
+    """Whether all landmarks lie in the picture.
+
+    Shape: landmarks (F, K, 3) metres, camera frame; intrinsics (4,) fx, fy, cx, cy; size (2,) width, height in px →
+    (F,) bool.
+    """
+    pixels = landmarks[..., :2] / landmarks[..., 2:] * intrinsics[:2] + intrinsics[2:]
+    return ((pixels >= 0) & (pixels <= size - 1)).all(-1).all(-1)
 
 
 def _joints(joints: Tensor, truth: Tensor) -> dict[str, Tensor]:

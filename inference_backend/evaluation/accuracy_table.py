@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from .metrics import macro_average
 
@@ -31,11 +32,10 @@ ERRORS = (0, 1.5, 2, 3, 5, 10, 100)
 
 
 def table(evaluation: Evaluation) -> str:
-    """Markdown: a line a system, then the strata and the categories."""
-    lines = ["| | " + " | ".join(METRICS) + " |", "|---|" + "---|" * len(METRICS)]
-    for system, metrics in evaluation.rows.items():
-        cells = [f"{macro_average(metrics[m], evaluation.categories):.1f}" if m in metrics else "–" for m in METRICS]
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    """Markdown: a line a system, for all frames and for those with the whole body; then strata and categories."""
+    everything = torch.ones(len(evaluation.categories), dtype=torch.bool)
+    lines = systems("all frames", evaluation, everything)
+    lines += ["", *systems("whole body in the picture", evaluation, evaluation.strata["whole_in_picture"])]
     named = sorted(set(evaluation.categories))
     categories = {c: torch.tensor([x == c for x in evaluation.categories]) for c in named}
     seen = evaluation.rows["BlazePose's world landmarks"]["2D"]
@@ -49,3 +49,13 @@ def table(evaluation: Evaluation) -> str:
             cells = [f"{float(evaluation.rows[system][metric][mask].mean()):.1f}" for _, system, metric in COLUMNS]
             lines.append(f"| {name} | {int(mask.sum())} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def systems(title: str, evaluation: Evaluation, mask: Tensor) -> list[str]:
+    """Lines of a table: each system's means over the frames (n,) bool of a category, then over categories."""
+    frames = [category for category, chosen in zip(evaluation.categories, mask.tolist(), strict=True) if chosen]
+    lines = [f"| {title} | " + " | ".join(METRICS) + " |", "|---|" + "---|" * len(METRICS)]
+    for system, metrics in evaluation.rows.items():
+        cells = [f"{macro_average(metrics[m][mask], frames):.1f}" if m in metrics else "–" for m in METRICS]
+        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    return lines

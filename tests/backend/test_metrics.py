@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference_backend.evaluation.accuracy import in_picture
 from inference_backend.evaluation.metrics import (
     EXTREMITIES,
     LIMBS,
@@ -300,3 +301,10 @@ def test_strata_refuse_other_skeletons():
         strata(random(2, 17, 3), UP, random(2, 17, 3, 3))
     with pytest.raises(ValueError, match="rotations_cam"):
         strata(random(2, 24, 3), UP, random(2, 3, 3))
+
+
+def test_in_picture_wants_every_landmark_inside():
+    intrinsics, size = torch.tensor([100.0, 100.0, 31.5, 23.5]), torch.tensor([64, 48])
+    corner = torch.tensor([[-0.63, -0.47, 2.0], [0.63, 0.47, 2.0]])  # the picture's outermost pixels
+    rows = torch.stack([corner, corner * torch.tensor([1.02, 1, 1]), corner * torch.tensor([1, 1.02, 1])])
+    assert in_picture(rows, intrinsics, size).tolist() == [True, False, False]
