@@ -69,9 +69,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.add is not None or options.inspect is not None:
         return _own_file(options)
-    if options.install or options.wheel is not None or options.package is not None:
-        if problem := install_blazepose(options.wheel, options.package):
-            print(f"warning: {problem}", file=sys.stderr)
+    wanted = options.install or options.wheel is not None or options.package is not None
+    if wanted and (problem := install_blazepose(options.wheel, options.package)):
+        print(f"warning: {problem}", file=sys.stderr)
     states = model_states()
     if options.json:
         print(json.dumps({"folder": str(models_folder()), "models": [asdict(state) for state in states]}, indent=1))
